@@ -1,0 +1,1 @@
+"""Experiments in image generation: frequency GANs, text, super-resolution, labels and translation."""

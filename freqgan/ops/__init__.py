@@ -1,0 +1,1 @@
+"""Pure functions on tensors and numbers: no modules, no state."""
