@@ -1,1 +1,24 @@
-"""Placeholder."""
+"""What happens around training: the record, pictures, judgement, checkpoints, signals, progress."""
+
+from freqgan.callbacks.checkpoint_store import AtomicCheckpointIO, CheckpointStore
+from freqgan.callbacks.evaluation import Evaluation
+from freqgan.callbacks.interruption import Interruption
+from freqgan.callbacks.journal import Journal, Mirror
+from freqgan.callbacks.progress import ProgressBar
+from freqgan.callbacks.sample_grid import SampleGrid, save_grid
+from freqgan.callbacks.tensorboard_mirror import TensorBoardMirror
+from freqgan.callbacks.wandb_mirror import WandbMirror
+
+__all__ = [
+    "AtomicCheckpointIO",
+    "CheckpointStore",
+    "Evaluation",
+    "Interruption",
+    "Journal",
+    "Mirror",
+    "ProgressBar",
+    "SampleGrid",
+    "TensorBoardMirror",
+    "WandbMirror",
+    "save_grid",
+]

@@ -1,1 +1,23 @@
-"""Placeholder."""
+"""Run directories: files that are whole, locks, resuming, provenance."""
+
+from freqgan.runs.directory import RunDirectory, runs_under
+from freqgan.runs.files import copy_whole, read_checkpoint, verify_checkpoint, write_checkpoint, write_json
+from freqgan.runs.provenance import provenance, versions
+from freqgan.runs.resume import Choice, choose, differences, identity, refuse_changes
+
+__all__ = [
+    "Choice",
+    "RunDirectory",
+    "choose",
+    "copy_whole",
+    "differences",
+    "identity",
+    "provenance",
+    "read_checkpoint",
+    "refuse_changes",
+    "runs_under",
+    "verify_checkpoint",
+    "versions",
+    "write_checkpoint",
+    "write_json",
+]

@@ -1,1 +1,8 @@
-"""Placeholder."""
+"""Methods as LightningModules: who plays against whom, by which rules, and for how long."""
+
+from freqgan.systems.base import Rules, System
+from freqgan.systems.clock import Clock
+from freqgan.systems.frequency_gan import FrequencyGAN
+from freqgan.systems.optimizers import SGD, Adam, Optimizers, RMSprop
+
+__all__ = ["SGD", "Adam", "Clock", "FrequencyGAN", "Optimizers", "RMSprop", "Rules", "System"]

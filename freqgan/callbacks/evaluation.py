@@ -1,0 +1,105 @@
+"""Judging the generator while it trains, by the same protocol that `freqgan evaluate` uses afterwards."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any, Literal, final
+
+import pytorch_lightning as pl
+
+from freqgan.callbacks.checkpoint_store import CheckpointStore
+from freqgan.callbacks.journal import Journal
+from freqgan.metrics import GenerationProtocol
+from freqgan.runs import RunDirectory, write_json
+from freqgan.systems import System
+
+log = logging.getLogger(__name__)
+
+
+@final
+class Evaluation(pl.Callback):
+    """Runs a protocol at the start, at intervals and at the end, and keeps the best checkpoint by its first metric.
+
+    Args:
+        run: the directory of the run; results go to `evaluation/<protocol>.json` and the journal.
+        journal: where the numbers go.
+        store: saves the best checkpoint.
+        protocol: what is measured; its first number is the one to minimise.
+        at_start: `full` judges the untrained generator, `small` only exercises the protocol on a few images.
+        every_images: interval; None for half of the budget.
+        split: of the data that the samples are compared with.
+        cache_dir: where statistics of the real images are kept.
+        seed: of the samples.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        journal: Journal,
+        store: CheckpointStore,
+        protocol: GenerationProtocol,
+        *,
+        at_start: Literal["full", "small", "off"],
+        every_images: int | None,
+        split: str = "train",
+        cache_dir: Path,
+        seed: int,
+    ) -> None:
+        self.run = run
+        self.journal = journal
+        self.store = store
+        self.protocol = protocol
+        self.at_start = at_start
+        self.every_images = every_images
+        self.split = split
+        self.cache_dir = cache_dir
+        self.seed = seed
+        self.best: float | None = None
+        self._judged_at = -1
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best number so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continues from the best number so far."""
+        self.best = state_dict["best"]
+
+    def judge(self, trainer: pl.Trainer, system: System) -> None:
+        """Runs the protocol on the averaged weights of this moment, once."""
+        images = system.clock.images_seen
+        if self._judged_at == images:
+            return
+        self._judged_at = images
+        begun = time.monotonic()
+        values = self._measure(trainer, system, self.protocol)
+        self.journal.write(system, {f"val/{name}": value for name, value in values.items()})
+        first, value = next(iter(values.items()))
+        log.info("%s = %.4g at %d images (%.0f s)", first, value, images, time.monotonic() - begun)
+        improved = self.best is None or value < self.best
+        self.best = value if improved else self.best
+        if trainer.is_global_zero:
+            write_json(self.run.path / "evaluation" / f"{self.protocol.name}.json", values | {"images_seen": images})
+        self.store.save(trainer, best=improved)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A mistake in the protocol or its weights shows in the first minute."""
+        assert isinstance(pl_module, System)
+        if pl_module.clock.images_seen == 0 and self.at_start == "full":
+            self.judge(trainer, pl_module)
+        elif pl_module.clock.images_seen == 0 and self.at_start == "small":
+            self._measure(trainer, pl_module, self.protocol.small())
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Judges at every interval of images, and when the budget is used up."""
+        assert isinstance(pl_module, System)
+        if pl_module.due(self.every_images, share=0.5) or pl_module.clock.finished:
+            self.judge(trainer, pl_module)
+
+    def _measure(self, trainer: pl.Trainer, system: System, protocol: GenerationProtocol) -> dict[str, float]:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        return system.measure(
+            protocol, data, split=self.split, seed=self.seed, weights="ema", cache_dir=self.cache_dir
+        )

@@ -1,0 +1,142 @@
+"""The record of a run: `metrics.jsonl`, one flushed row at a time, and the services that mirror it."""
+
+import json
+import logging
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, final
+
+import pytorch_lightning as pl
+from torch import Tensor
+
+from freqgan.errors import FreqganError
+from freqgan.runs import RunDirectory
+from freqgan.runs.files import storage
+from freqgan.systems import System
+
+log = logging.getLogger(__name__)
+
+
+class Mirror(ABC):
+    """A service that shows what the journal holds; it may fail without harm to the run."""
+
+    @abstractmethod
+    def start(self, run: RunDirectory, config: dict[str, Any]) -> None:
+        """Opens the service for a run with its resolved config."""
+
+    @abstractmethod
+    def row(self, values: Mapping[str, float], images_seen: int) -> None:
+        """Shows scalars."""
+
+    @abstractmethod
+    def picture(self, key: str, path: Path, images_seen: int) -> None:
+        """Shows a picture."""
+
+    @abstractmethod
+    def finish(self, exit_status: int) -> None:
+        """Closes the service."""
+
+
+@final
+class Journal(pl.Callback):
+    """Writes rows of scalars and tells the mirrors.
+
+    Args:
+        run: the directory of the run.
+        mirrors: services to tell.
+        every_steps: steps between two rows of training terms, which are means over those steps.
+    """
+
+    def __init__(self, run: RunDirectory, mirrors: Sequence[Mirror], *, every_steps: int) -> None:
+        self.run = run
+        self.path = run.path / "metrics.jsonl"
+        self.mirrors = list(mirrors)
+        self.every_steps = every_steps
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._since = (0, 0.0)
+
+    @contextmanager
+    def mirrored(self, config: dict[str, Any]) -> Iterator[None]:
+        """Starts the mirrors, and finishes them with the exit status that this block ends with."""
+        status = 1
+        for mirror in list(self.mirrors):
+            self._tell(mirror, lambda m: m.start(self.run, config))
+        try:
+            yield
+            status = 0
+        except FreqganError as error:
+            status = error.exit_status
+            raise
+        finally:
+            for mirror in list(self.mirrors):
+                self._tell(mirror, lambda m: m.finish(status))
+
+    def write(self, system: System, values: Mapping[str, float]) -> None:
+        """Appends one row."""
+        if not system.trainer.is_global_zero:
+            return
+        clock = system.clock
+        row = {"images_seen": clock.images_seen, "time/seconds": round(clock.seconds, 3), **values}
+        with storage(self.path), self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        for mirror in list(self.mirrors):
+            self._tell(mirror, lambda m: m.row(row, clock.images_seen))
+
+    def picture(self, key: str, path: Path, images_seen: int) -> None:
+        """Shows a picture in the mirrors; its file is the record."""
+        for mirror in list(self.mirrors):
+            self._tell(mirror, lambda m: m.picture(key, path, images_seen))
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Drops rows that were written after the checkpoint this run continues from."""
+        assert isinstance(pl_module, System)
+        self._since = (pl_module.clock.images_seen, time.monotonic())
+        if trainer.is_global_zero and self.path.exists():
+            kept = [row for row in self.run.metrics if row["images_seen"] <= pl_module.clock.images_seen]
+            with storage(self.path), self.path.open("w") as file:
+                file.writelines(json.dumps(row) + "\n" for row in kept)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Adds up the terms of a step, and writes their means when a row is due."""
+        assert isinstance(pl_module, System)
+        for name, value in outputs.items():
+            self._sums[name] = self._sums.get(name, 0) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        clock = pl_module.clock
+        if clock.steps % self.every_steps == 0 or clock.finished:
+            images, then = self._since
+            now = time.monotonic()
+            means = {f"train/{name}": float(total) / self._counts[name] for name, total in self._sums.items()}
+            means["time/images_per_second"] = round((clock.images_seen - images) / max(now - then, 1e-9), 2)
+            means["train/generator_updates"] = clock.generator_updates
+            for player, optimizer in zip(pl_module.players(), trainer.optimizers, strict=True):
+                means[f"train/{player}/lr"] = float(optimizer.param_groups[0]["lr"])
+            self.write(pl_module, means)
+            self._sums, self._counts, self._since = {}, {}, (clock.images_seen, now)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Leaves the counts of the run in `run.json`."""
+        assert isinstance(pl_module, System)
+        if trainer.is_global_zero:
+            counts = ("images_seen", "generator_updates", "seconds")
+            self.run.write_record(**{name: getattr(pl_module.clock, name) for name in counts})
+
+    def flush(self) -> None:
+        """Puts every row on the disk; a checkpoint never outlives rows written before it."""
+        if self.path.exists():
+            with storage(self.path), self.path.open("a") as file:
+                os.fsync(file.fileno())
+
+    def _tell(self, mirror: Mirror, what: Callable[[Mirror], None]) -> None:
+        try:
+            what(mirror)
+        except Exception as error:
+            log.warning("%s is left out from here on: %s", type(mirror).__name__, error)
+            self.mirrors.remove(mirror)

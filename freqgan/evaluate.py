@@ -1,0 +1,74 @@
+"""`freqgan evaluate`: a protocol's numbers for a run's samples, or for any folder of pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from freqgan import config
+from freqgan.data import ImageFolder, to_signed_range
+from freqgan.errors import UserError
+from freqgan.hardware import Hardware
+from freqgan.runs import write_json
+from freqgan.runs.stored import describe_checkpoint
+from freqgan.sample import rebuild
+
+
+def main(cfg: DictConfig) -> None:
+    """Writes `evaluation/<protocol>.json` and prints it."""
+    settings = config.resolve(cfg)
+    if (settings["run"] is None) == (settings["images"] is None):
+        raise UserError("evaluate judges a run or a folder: set either run=<dir> or images=<folder>, with data=<option>")
+    hardware: Hardware = config.build(settings["hardware"])
+    hardware.apply()
+    protocol = config.build(settings["metrics"], **({"num_images": settings["n"]} if settings["n"] else {}))
+    data = config.build(settings["data"])
+    data.prepare_data()
+    cache = Path(settings["paths"]["cache_dir"]).expanduser()
+    about: dict[str, Any] = {"protocol": protocol.name, "split": settings["split"], "data_fingerprint": data.fingerprint()}
+    if settings["run"] is not None:
+        system, content = rebuild(settings)
+        about |= describe_checkpoint(content, settings["weights"]) | {"seed": settings["seed"]}
+        chosen = {name: settings[name] for name in ("split", "seed", "weights")}
+        values = system.measure(protocol, data, **chosen, cache_dir=cache)
+        folder = Path(settings["output"] or Path(settings["run"]) / "evaluation")
+    else:
+        about["images"] = settings["images"]
+        values = protocol.evaluate(
+            pictures_of(Path(settings["images"]), data, protocol.num_images),
+            lambda: data.evaluation_images(settings["split"]),
+            fingerprint=f"{data.fingerprint()}_{settings['split']}",
+            cache_dir=cache,
+        )
+        folder = Path(settings["output"] or ".")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / f"{protocol.name}.json", values | about)
+    table = Table("metric", "value")
+    for name, value in values.items():
+        table.add_row(name, f"{value:.6g}")
+    Console().print(table)
+    Console().print(f"written to {folder / f'{protocol.name}.json'}", soft_wrap=True)
+
+
+def pictures_of(folder: Path, data: Any, needed: int) -> Callable[[int, int], Tensor]:
+    """A "generator" that reads a folder's pictures in the order of their names.
+
+    Raises:
+        UserError: the folder holds fewer pictures than the protocol needs.
+    """
+    pictures = ImageFolder(
+        root=str(folder), split="all", image_size=data.image_size, channels=data.channels, cache_dir=data.cache_dir
+    )
+    pictures.prepare()
+    if len(pictures) < needed:
+        raise UserError(f"images={folder} holds {len(pictures)} pictures, the protocol needs {needed}: set n={len(pictures)}")
+
+    def read(first: int, count: int) -> Tensor:
+        return to_signed_range(torch.stack([pictures[i]["image"] for i in range(first, first + count)]))
+
+    return read

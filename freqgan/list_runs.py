@@ -1,0 +1,33 @@
+"""`freqgan runs`: the runs below the output directory and what became of them."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from freqgan import config
+from freqgan.runs import RunDirectory, runs_under
+
+
+def main(cfg: DictConfig) -> None:
+    """Prints a line per run, the newest first."""
+    settings = config.resolve(cfg)
+    root = Path(settings["paths"]["output_dir"])
+    found = runs_under(root / settings["name"] if settings["name"] else root) if root.is_dir() else []
+    table = Table("run", "state", "images", "minutes", "metric", "last value")
+    for run in found:
+        record = run.record
+        metric, value = last_metric(run)
+        minutes = float(record.get("seconds", 0.0)) / 60
+        table.add_row(str(run.path), run.state(), str(record.get("images_seen", "")), f"{minutes:.1f}", metric, value)
+    Console().print(table if found else f"no runs under {root}: start one with `freqgan train`")
+
+
+def last_metric(run: RunDirectory) -> tuple[str, str]:
+    """The first metric of the newest evaluation, with its value."""
+    for row in reversed(run.metrics):
+        for key, value in row.items():
+            if key.startswith("val/"):
+                return key.removeprefix("val/"), f"{value:.4g}"
+    return "", ""

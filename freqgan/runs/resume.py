@@ -1,0 +1,128 @@
+"""Which directory a training command works in: a new one, or one that continues.
+
+    resume=null      a new run
+    resume=auto      the newest run of this name that no process holds: continued if unfinished, left alone if finished
+    resume=must      the same, but never a new run
+    resume=<path>    this run directory or checkpoint file
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from freqgan.errors import UserError
+from freqgan.runs.directory import RunDirectory, runs_under
+from freqgan.runs.files import read_checkpoint
+
+log = logging.getLogger(__name__)
+
+NOT_COMPARED = ("paths", "hardware", "logger", "callbacks", "resume", "resume_override", "tags", "group", "job_type")
+VERSIONS_COMPARED = ("freqgan", "torch", "torchvision", "pytorch-lightning", "numpy")
+
+
+@final
+@dataclass(frozen=True)
+class Choice:
+    """Where to work.
+
+    Attributes:
+        run: the directory to continue; None for a new one.
+        checkpoint: the file to continue from.
+        images_seen: where it was written.
+        finished: whether the run needs nothing more.
+    """
+
+    run: RunDirectory | None = None
+    checkpoint: Path | None = None
+    images_seen: int = 0
+    finished: bool = False
+
+
+def choose(parent: Path, resume: str | None) -> Choice:
+    """Finds what `resume` names among the runs under `parent`.
+
+    Raises:
+        UserError: nothing to resume where it was demanded, or no whole checkpoint in what was named.
+    """
+    if resume is None:
+        return Choice()
+    if resume in ("auto", "must"):
+        free = [run for run in runs_under(parent) if not run.held()]
+        if free:
+            choice = _continue(free[0], None)
+            if choice.checkpoint is not None or choice.finished:
+                return choice
+        if resume == "must":
+            raise UserError(f"resume=must found no run with a whole checkpoint under {parent}: use resume=auto to start one")
+        return Choice()
+    path = Path(resume)
+    if path.is_file():
+        choice = _continue(RunDirectory(path.resolve().parents[1]), path)
+    elif path.is_dir():
+        choice = _continue(RunDirectory(path), None)
+    else:
+        raise UserError(f"resume={resume} does not exist: name a run directory or a checkpoint file, or use resume=auto")
+    if choice.checkpoint is None:
+        raise UserError(f"resume={resume} holds no whole checkpoint: start a new run without resume")
+    return choice
+
+
+def _continue(run: RunDirectory, checkpoint: Path | None) -> Choice:
+    if checkpoint is None:
+        checkpoint, broken = run.newest_good_checkpoint()
+        for path in broken:
+            log.warning("%s is damaged; %s is used instead", path, checkpoint.name if checkpoint else "nothing")
+    images = read_checkpoint(checkpoint)["clock"]["images_seen"] if checkpoint else 0
+    return Choice(run=run, checkpoint=checkpoint, images_seen=images, finished=run.state() == "finished")
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Dotted keys whose values differ, with both values.
+
+    >>> differences({"optim": {"lr": 1}, "seed": 2}, {"optim": {"lr": 3}, "seed": 2})
+    {'optim.lr': (1, 3)}
+    """
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted(old.keys() | new.keys()):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found |= differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found[f"{prefix}{key}"] = (a, b)
+    return found
+
+
+def identity(config: Mapping[str, Any], fingerprint: str, versions: Mapping[str, Any]) -> dict[str, Any]:
+    """What must not change in a run: its config without places and machines, its data, and its versions."""
+    kept = {key: value for key, value in config.items() if key not in NOT_COMPARED}
+    seen = {name: versions.get(name) for name in VERSIONS_COMPARED}
+    return kept | {"data_fingerprint": fingerprint, "versions": seen}
+
+
+def refuse_changes(run: RunDirectory, now: Mapping[str, Any], allowed: list[str]) -> None:
+    """Refuses to continue a run under a config, data or versions that differ, unless `resume_override` names them.
+
+    Args:
+        now: `identity` of today.
+        allowed: dotted keys or prefixes.
+
+    Raises:
+        UserError: a line for every difference.
+    """
+    record = run.record
+    then = identity(run.config, str(record.get("data_fingerprint")), record.get("versions") or {})
+    changed = differences(then, now)
+    refused = {
+        key: values
+        for key, values in changed.items()
+        if not any(key == name or key.startswith(f"{name}.") for name in allowed)
+    }
+    if refused:
+        names = ",".join(refused)
+        raise UserError(
+            f"{run.path} cannot be continued: {len(refused)} settings differ from the run's own",
+            *(f"  {key}: the run has {old!r}, now {new!r}" for key, (old, new) in refused.items()),
+            f"set them back, or continue under the new values with 'resume_override=[{names}]'",
+        )

@@ -1,0 +1,313 @@
+"""The training step that every method shares: who is updated, when, with which weights; methods say only what is lost.
+
+A method is three functions: `synthesize`, `generator_terms` and `discriminator_terms`. This base owns the order of the
+players, critic-only updates, lazy terms, accumulation, clipping, the check that numbers are finite, the moving average
+of the generator, learning rates and the clock. One Lightning batch is one whole step, so any batch boundary is a point
+from which a run continues exactly.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypedDict, Unpack
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from freqgan.errors import DivergedError, UserError
+from freqgan.ops.keyed_random import key, torch_generator
+from freqgan.systems.clock import Clock
+from freqgan.systems.optimizers import Optimizers
+from freqgan.systems.parallel import agree, average_gradients, rank, world_size
+
+Batch = dict[str, Any]
+Outputs = dict[str, Any]
+Terms = dict[str, Tensor]
+Player = Literal["generator", "discriminator"]
+
+
+class Rules(TypedDict, total=False):
+    """How players take turns; keyword arguments of every system.
+
+    Keys:
+        optim: makes the optimisers of both players.
+        terms: weight of each loss term, by player; 0 is not computed.
+        seed: of every draw.
+        order: which player is updated first in a step.
+        n_critic: every batch updates the discriminator, every n-th also the generator.
+        every: interval in steps of lazy terms; such a term counts that many times at its step.
+        accumulate: parts that a batch is computed in, to save memory; batch statistics are those of a part.
+        clip: greatest gradient norm of a player; null for none.
+        ema_halflife: images after which a weight counts half in the generator's moving average.
+        ema_rampup: the half-life is at most this share of the images seen so far.
+        clock: counts and budget of the run.
+    """
+
+    optim: Optimizers
+    terms: dict[Player, dict[str, float]]
+    seed: int
+    order: Literal["discriminator_first", "generator_first"]
+    n_critic: int
+    every: dict[str, int]
+    accumulate: int
+    clip: float | None
+    ema_halflife: float
+    ema_rampup: float
+    clock: Clock
+
+
+class System(pl.LightningModule, ABC):
+    """Two players and the rules of their game.
+
+    Args:
+        generator: the network that is kept.
+        discriminator: its opponent; None for a method without one.
+        **rules: see `Rules`.
+
+    Raises:
+        UserError: a term is unknown to the method, or a rule is out of its range.
+    """
+
+    TERMS: Mapping[Player, tuple[str, ...]]
+
+    def __init__(self, *, generator: nn.Module, discriminator: nn.Module | None, **rules: Unpack[Rules]) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator = generator
+        self.discriminator = discriminator
+        self.ema = AveragedModel(generator, multi_avg_fn=self._average).requires_grad_(False)
+        self.optim = rules["optim"]
+        self.terms = {player: dict(terms) for player, terms in rules["terms"].items()}
+        self.every = dict(rules.get("every", {}))
+        self.order = rules.get("order", "discriminator_first")
+        self.n_critic = rules.get("n_critic", 1)
+        self.accumulate = rules.get("accumulate", 1)
+        self.clip = rules.get("clip")
+        self.ema_halflife = rules.get("ema_halflife", 10_000.0)
+        self.ema_rampup = rules.get("ema_rampup", 0.05)
+        self.seed = rules.get("seed", 0)
+        self.clock = rules.get("clock") or Clock()
+        self._part = (0, 0, 0)  # first row, number of rows and rows of the global batch that is being computed
+        self._check_rules()
+
+    @abstractmethod
+    def synthesize(self, batch: Batch) -> Outputs:
+        """The generator's one forward pass of a step, with whatever the terms need of it."""
+
+    @abstractmethod
+    def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
+        """Named scalars that the generator minimises; `band/term` counts as `term` of a band."""
+
+    @abstractmethod
+    def discriminator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
+        """Named scalars that the discriminator minimises; the outputs are detached."""
+
+    @abstractmethod
+    def sample(self, first: int, count: int, *, seed: int, weights: Literal["ema", "raw"] = "ema") -> Tensor:
+        """Images (count, c, h, w) in [-1, 1] of samples first … first + count, each a function of (seed, number)."""
+
+    @abstractmethod
+    def pictures(self, count: int, *, seed: int) -> dict[str, Tensor]:
+        """Batches to be looked at, in [-1, 1], by name; `images` are the method's results."""
+
+    @abstractmethod
+    def measure(
+        self, protocol: Any, data: Any, *, split: str, seed: int, weights: Literal["ema", "raw"], cache_dir: Path
+    ) -> dict[str, float]:
+        """What a protocol says of this system's results against a split of the data."""
+
+    def draw(self, purpose: str, make: Callable[[torch.Generator, int], Tensor]) -> Tensor:
+        """This process's rows of a draw made for the whole global batch, so that it does not depend on processes.
+
+        Args:
+            purpose: separates the draws of one step.
+            make: draws n rows from a generator.
+        """
+        first, count, total = self._part
+        rows = make(torch_generator(self.seed, purpose, self.clock.images_seen), total)[first : first + count]
+        return rows.to(self.device, non_blocking=True)
+
+    def wants(self, player: Player, term: str) -> bool:
+        """Whether a term is computed in this step."""
+        due = self.clock.steps % self.every.get(term, 1) == 0
+        return due and self.terms.get(player, {}).get(term, 0.0) != 0.0
+
+    def due(self, every_images: int | None, *, share: float) -> bool:
+        """Whether the last step passed a multiple of `every_images`, or of this share of the budget where it is None."""
+        every = every_images or round((self.clock.end or 0) * share)
+        return every > 0 and self.clock.crossed(every, self._part[2])
+
+    @contextmanager
+    def kept_generator(self, weights: Literal["ema", "raw"]) -> Iterator[nn.Module]:
+        """The averaged or the raw generator in evaluation mode, without gradients."""
+        network = self.ema.module if weights == "ema" else self.generator
+        training = network.training
+        network.eval()
+        try:
+            with torch.no_grad():
+                yield network
+        finally:
+            network.train(training)
+
+    def players(self) -> dict[Player, nn.Module]:
+        """The networks that are trained, by player."""
+        both: dict[Player, nn.Module] = {"generator": self.generator}
+        return both | ({"discriminator": self.discriminator} if self.discriminator is not None else {})
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """One optimiser per player, in the order of `players`."""
+        return [self.optim.build(player, list(network.parameters())) for player, network in self.players().items()]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """One whole step: every player that is due is updated once. Returns the terms, by `player/term`."""
+        torch.manual_seed(key(self.seed, "step", self.clock.images_seen, rank()))
+        due = (self.clock.steps + 1) % self.n_critic == 0
+        parts = self._parts(batch)
+        shared = len(parts) == 1
+        outputs: list[Outputs | None] = [None] * len(parts)
+        if shared:
+            outputs[0] = self._synthesize(parts[0], graph=due)
+        turns: list[Player] = ["discriminator", "generator"]
+        if self.order == "generator_first":
+            turns.reverse()
+        log: dict[str, Tensor] = {}
+        for player in turns:
+            if player in self.players() and (due or player == "discriminator"):
+                log |= self._turn(player, parts, outputs)
+        if due:
+            self.ema.update_parameters(self.generator)
+        images = self._part[2]
+        self.clock.advance(images, generator=due)
+        if self.clock.minutes is not None:
+            self.clock.end = agree(self.clock.end)
+        return log
+
+    def _parts(self, batch: Batch) -> list[tuple[Batch, tuple[int, int, int]]]:
+        """The batch in `accumulate` parts, each with its first row, rows, and rows of the global batch."""
+        local = len(next(value for value in batch.values() if isinstance(value, Tensor)))
+        size = -(-local // self.accumulate)
+        first = rank() * local
+        return [
+            (
+                {name: value[i : i + size] for name, value in batch.items()},
+                (first + i, min(size, local - i), local * world_size()),
+            )
+            for i in range(0, local, size)
+        ]
+
+    def _synthesize(self, part: tuple[Batch, tuple[int, int, int]], *, graph: bool) -> Outputs:
+        batch, self._part = part
+        with torch.set_grad_enabled(graph):
+            return self.synthesize(batch)
+
+    def _turn(
+        self, player: Player, parts: list[tuple[Batch, tuple[int, int, int]]], outputs: list[Outputs | None]
+    ) -> dict[str, Tensor]:
+        """Updates one player; the other one's weights take no gradient meanwhile."""
+        players = self.players()
+        for name, network in players.items():
+            network.requires_grad_(name == player)
+        optimizer = dict(zip(players, self._optimizers(), strict=True))[player]
+        optimizer.zero_grad(set_to_none=True)
+        log: dict[str, Tensor] = {}
+        for part, shared in zip(parts, outputs, strict=True):
+            output = shared if shared is not None else self._synthesize(part, graph=player == "generator")
+            self._part = part[1]
+            if player == "generator":
+                terms = self.generator_terms(part[0], output)
+            else:
+                terms = self.discriminator_terms(part[0], _detached(output))
+            loss = self._weighted(player, terms)
+            self.manual_backward(loss / len(parts))
+            for name, value in terms.items():
+                log[f"{player}/{name}"] = log.get(f"{player}/{name}", 0) + value.detach() / len(parts)
+        self._update(player, optimizer, log)
+        for network in players.values():
+            network.requires_grad_(True)
+        return log
+
+    def _weighted(self, player: Player, terms: Terms) -> Tensor:
+        weights = self.terms[player]
+        total = torch.zeros((), device=self.device)
+        for name, value in terms.items():
+            term = name.rsplit("/", 1)[-1]
+            total = total + value * (weights[term] * self.every.get(term, 1))
+        return total
+
+    def _update(self, player: Player, optimizer: Any, log: Mapping[str, Tensor]) -> None:
+        """Averages over processes, refuses what is not finite, clips, and steps."""
+        parameters = list(self.players()[player].parameters())
+        average_gradients(parameters)
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients, foreach=True)
+        finite = bool(norm.isfinite()) and (world_size() > 1 or all(bool(v.isfinite()) for v in log.values()))
+        if not finite:
+            terms = ", ".join(f"{name}={float(value):.4g}" for name, value in log.items())
+            raise DivergedError(
+                f"{player} diverged at images_seen={self.clock.images_seen}: gradient norm {float(norm):.4g}, {terms}; "
+                "no weight was changed: lower optim.lr, set model.clip, or add model.terms.discriminator.r1"
+            )
+        if self.clip is not None:
+            nn.utils.clip_grads_with_norm_(parameters, self.clip, norm, foreach=True)
+        self.optim.apply(optimizer, player, self.clock.progress)
+        optimizer.step()
+        # The cast copies of these weights that autocast keeps within a step are stale from here on.
+        torch.clear_autocast_cache()
+
+    def _optimizers(self) -> list[Any]:
+        optimizers = self.optimizers()
+        return optimizers if isinstance(optimizers, list) else [optimizers]
+
+    def _average(self, averages: tuple[Tensor, ...] | list[Tensor], weights: Any, _: Any) -> None:
+        """Karras et al. 2020 (StyleGAN2): a half-life in images, shorter at the beginning."""
+        images = self._part[2] * self.n_critic
+        halflife = max(min(self.ema_halflife, self.ema_rampup * self.clock.images_seen), 1e-8)
+        torch._foreach_lerp_(list(averages), list(weights), 1 - 0.5 ** (images / halflife))
+
+    def on_train_start(self) -> None:
+        """Time runs from the first step."""
+        self.clock.start()
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Ends training when the budget is used up."""
+        self.trainer.should_stop = self.trainer.should_stop or self.clock.finished
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The average has a key of its own; the clock replaces Lightning's loop counters, which are not the position."""
+        state = checkpoint["state_dict"]
+        checkpoint["ema"] = {name: state.pop(name) for name in [n for n in state if n.startswith("ema.")]}
+        checkpoint["clock"] = self.clock.state_dict()
+        checkpoint.pop("loops", None)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Undoes `on_save_checkpoint`."""
+        checkpoint["state_dict"] = checkpoint["state_dict"] | checkpoint["ema"]
+        self.clock.load_state_dict(checkpoint["clock"])
+
+    def _check_rules(self) -> None:
+        problems = []
+        for player, terms in self.terms.items():
+            known = self.TERMS.get(player, ())
+            problems += [
+                f"model.terms.{player}.{term} is unknown to {type(self).__name__}: choose from {', '.join(known)}"
+                for term in terms
+                if term not in known
+            ]
+        lazy = {term for terms in self.TERMS.values() for term in terms}
+        problems += [f"model.every.{term} names no term: choose from {', '.join(sorted(lazy))}" for term in self.every if term not in lazy]
+        for name in ("n_critic", "accumulate"):
+            if getattr(self, name) < 1:
+                problems.append(f"model.{name}={getattr(self, name)} must be at least 1")
+        if problems:
+            raise UserError(*problems)
+
+
+def _detached(outputs: Outputs) -> Outputs:
+    """The same nest of dictionaries with every tensor cut from its graph."""
+    return {
+        name: _detached(value) if isinstance(value, dict) else value.detach() if isinstance(value, Tensor) else value
+        for name, value in outputs.items()
+    }

@@ -1,0 +1,97 @@
+"""The clock of a run: images seen, and the budget it is measured against.
+
+Everything that happens "every so often" or "by the end" asks this object, never Lightning's `global_step`, which counts
+each player's optimiser step.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, final
+
+SPEED_AFTER_STEPS = 20
+WARM_UP_STEPS = 5
+
+
+@final
+@dataclass
+class Clock:
+    """Counts of a run and its end.
+
+    Args:
+        images: budget in real samples taken from the training stream, over all ranks; None for no such limit.
+        minutes: budget in training time; it is turned into images once, from the speed of the steps after a warm-up,
+            and that count is kept in the checkpoint.
+
+    Attributes:
+        images_seen: samples taken so far, those of critic-only updates included.
+        steps: updates of the discriminator, or of the generator where there is none.
+        generator_updates: updates of the generator.
+        seconds: training time, over all processes that continued this run.
+        end: images at which the run ends; None while minutes have not been turned into images.
+    """
+
+    images: int | None = None
+    minutes: float | None = None
+    images_seen: int = 0
+    steps: int = 0
+    generator_updates: int = 0
+    seconds: float = 0.0
+    end: int | None = None
+    _started: float = field(default=0.0, repr=False)
+    _measured_from: tuple[int, float] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.minutes is None:
+            self.end = self.images
+
+    def start(self) -> None:
+        """Time runs from now, for this process."""
+        self._started = time.monotonic() - self.seconds
+        self._measured_from = None
+
+    def advance(self, images: int, *, generator: bool) -> None:
+        """One whole step is done."""
+        self.images_seen += images
+        self.steps += 1
+        self.generator_updates += generator
+        self.seconds = time.monotonic() - self._started
+        if self.end is None and self.minutes is not None:
+            self._measure(self.minutes)
+
+    def _measure(self, minutes: float) -> None:
+        if self._measured_from is None:
+            if self.steps >= WARM_UP_STEPS:
+                self._measured_from = (self.images_seen, self.seconds)
+            return
+        images, seconds = self._measured_from
+        if self.steps >= SPEED_AFTER_STEPS:
+            speed = (self.images_seen - images) / max(self.seconds - seconds, 1e-9)
+            budget = max(self.images_seen, round(minutes * 60 * speed))
+            self.end = budget if self.images is None else min(budget, self.images)
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used, in [0, 1]; 0 while the budget is not known in images."""
+        return min(self.images_seen / self.end, 1.0) if self.end else 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is used up."""
+        return self.end is not None and self.images_seen >= self.end
+
+    def crossed(self, every: int, step_images: int) -> bool:
+        """Whether the last step, of `step_images`, reached or passed a multiple of `every` images."""
+        return self.images_seen // every > (self.images_seen - step_images) // every
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain numbers that continue the clock."""
+        names = ("images_seen", "steps", "generator_updates", "seconds", "end")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from `state_dict`; an end that follows from `images` alone keeps today's value."""
+        end = self.end
+        for name, value in state.items():
+            setattr(self, name, value)
+        if self.minutes is None:
+            self.end = end

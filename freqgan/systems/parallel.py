@@ -1,0 +1,63 @@
+"""Data parallelism for two players: the model is not wrapped, gradients are averaged by hand, once per player.
+
+Plain DistributedDataParallel refuses a step in which one player's parameters get no gradient, and its switch for
+unused parameters lets buffers drift. Averaging one flattened tensor before clipping is ten lines and exact.
+"""
+
+from typing import final
+
+import torch
+import torch.distributed as dist
+from pytorch_lightning.strategies import DDPStrategy
+from torch import Tensor, nn
+
+
+@final
+class UnwrappedDDP(DDPStrategy):
+    """Lightning's process groups and launchers without its wrapper around the model."""
+
+    def configure_ddp(self) -> None:
+        """Broadcasts rank zero's weights and buffers once, in place of the wrapper."""
+        assert self.lightning_module is not None
+        for tensor in self.lightning_module.state_dict().values():
+            dist.broadcast(tensor, src=0)
+
+
+def world_size() -> int:
+    """Number of processes of this run."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Number of this process, from 0."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def average_gradients(parameters: list[nn.Parameter]) -> None:
+    """Replaces every gradient by its mean over processes, in one all-reduce."""
+    if world_size() == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.reshape(-1) for g in gradients])
+    dist.all_reduce(flat)
+    flat /= world_size()
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """Rows of all processes, in the order of ranks; every process has equally many."""
+    if world_size() == 1:
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(world_size())]
+    dist.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)
+
+
+def agree(value: int | None) -> int | None:
+    """Rank zero's value, on every process."""
+    if world_size() == 1:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
