@@ -1,1 +1,42 @@
-"""Placeholder."""
+"""Images by index, a training stream over them, and the one DataModule that feeds Lightning."""
+
+from typing import TYPE_CHECKING, Any
+
+from freqgan.data.augment import Augment
+from freqgan.data.base import ImageDataset, Sample
+from freqgan.data.decode import UnreadableImageError, decode
+from freqgan.data.image_folder import ImageFolder
+from freqgan.data.openmoji import OpenMoji
+from freqgan.data.ranges import to_bytes, to_signed_range
+from freqgan.data.scenes import Scenes
+from freqgan.data.splits import Split
+from freqgan.data.stream import TrainingStream, training_loader
+
+if TYPE_CHECKING:
+    from freqgan.data.datamodule import DataModule
+
+__all__ = [
+    "Augment",
+    "DataModule",
+    "ImageDataset",
+    "ImageFolder",
+    "OpenMoji",
+    "Sample",
+    "Scenes",
+    "Split",
+    "TrainingStream",
+    "UnreadableImageError",
+    "decode",
+    "to_bytes",
+    "to_signed_range",
+    "training_loader",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Lightning takes seconds to import, and worker processes and folder tools have no use for it.
+    if name == "DataModule":
+        from freqgan.data.datamodule import DataModule
+
+        return DataModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

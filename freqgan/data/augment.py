@@ -1,0 +1,71 @@
+"""Augmentation as a function of (seed, position in the run): workers, ranks and resumes draw the same."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from freqgan.data.base import Sample
+from freqgan.errors import UserError
+from freqgan.ops.keyed_random import key, numpy_generator
+
+_BLOCK = 4096
+
+
+class Augment:
+    """Changes a training sample; its label and instance maps and its second image move along.
+
+    Args:
+        horizontal_flip: mirror half of the samples.
+        transforms: transforms of `torchvision.transforms.v2`, or anything that draws from torch's global
+            generator only, in this order. Labels and instances pass as masks.
+    """
+
+    def __init__(
+        self, *, horizontal_flip: bool = False, transforms: Sequence[Callable[[Any], Any]] = ()
+    ) -> None:
+        self.horizontal_flip, self.transforms = horizontal_flip, list(transforms)
+
+    def __call__(self, sample: Sample, *, seed: int, position: int) -> Sample:
+        """The sample as position `position` of a run sees it.
+
+        Raises:
+            UserError: the transforms change the size of the image.
+        """
+        if self.horizontal_flip and _uniform_block(seed, position // _BLOCK)[position % _BLOCK] < 0.5:
+            sample = {name: value.flip(-1) if _is_raster(value) else value for name, value in sample.items()}
+        return self._transformed(sample, seed, position) if self.transforms else sample
+
+    def _transformed(self, sample: Sample, seed: int, position: int) -> Sample:
+        from torchvision import tv_tensors
+
+        wrapped = dict(sample)
+        for name in filter(lambda name: _is_raster(sample[name]), sample):
+            kind = tv_tensors.Image if name.startswith("image") else tv_tensors.Mask
+            wrapped[name] = kind(sample[name])
+        with torch.random.fork_rng(devices=()):
+            torch.default_generator.manual_seed(key(seed, "augment", position))
+            for transform in self.transforms:
+                wrapped = transform(wrapped)
+        result = {
+            name: value.as_subclass(Tensor) if _is_raster(value) else value for name, value in wrapped.items()
+        }
+        got, wanted = tuple(result["image"].shape), tuple(sample["image"].shape)
+        if got != wanted:
+            raise UserError(
+                f"data.augment.transforms made an image {got} of {wanted}: the size must stay as it is"
+            )
+        return result
+
+
+def _is_raster(value: object) -> bool:
+    return isinstance(value, Tensor) and value.ndim >= 2
+
+
+@lru_cache(maxsize=4)
+def _uniform_block(seed: int, block: int) -> np.ndarray:
+    # One generator per block: a generator per sample would cost more than the rest of the loader.
+    return numpy_generator(seed, "flip", block).random(_BLOCK)

@@ -1,0 +1,101 @@
+"""What every source of images has in common; nothing here knows of Lightning."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
+
+from torch.utils.data import Dataset
+
+from freqgan.data.cache import digest
+from freqgan.data.decode import UnreadableImageError
+from freqgan.data.splits import Split
+from freqgan.errors import UserError
+
+Sample = dict[str, Any]
+OnError = Literal["raise", "skip"]
+
+
+class ImageDataset(Dataset[Sample], ABC):
+    """Images by index, the same for the same index in every process.
+
+    A sample has "image" (c, h, w), uint8 or, from sources deeper than 8 bits, float32 in [0, 1], and what the
+    source knows besides: "image_b" (the same picture in the other domain), "caption" (all captions, a list of
+    str), "label_map" uint8 (h, w), "instance_map" int32 (h, w), "domain" (str). Constructing does no input or
+    output; `prepare` comes before everything else.
+
+    Args:
+        root: folder, for the sources that read one.
+        image_size: side of the square images.
+        channels: 1 (grey) or 3 (RGB).
+        split: which part, told by a hash of each item's name.
+        val_fraction: share of names that are validation.
+        on_error: raise at the first unreadable file, or skip it: the next good one takes its place.
+        cache_dir: where decoded pixels are kept.
+    """
+
+    reads_folder: ClassVar[bool] = False
+    num_classes: ClassVar[int | None] = None
+    """Values that label maps take, 0 included; None without label maps."""
+
+    def __init__(
+        self,
+        *,
+        image_size: int,
+        channels: int = 3,
+        root: str | Path | None = None,
+        split: Split = "all",
+        val_fraction: float = 0.1,
+        on_error: OnError = "raise",
+        cache_dir: str | Path = "~/.cache/freqgan",
+    ) -> None:
+        problems = []
+        if image_size < 1:
+            problems.append(f"data.image_size={image_size} must be at least 1")
+        if channels not in (1, 3):
+            problems.append(f"data.channels={channels} must be 1 (grey) or 3 (RGB)")
+        if not 0 <= val_fraction < 1:
+            problems.append(f"data.val_fraction={val_fraction} must be at least 0 and below 1")
+        if split not in get_args(Split):
+            problems.append(f"data.split={split} must be one of {', '.join(get_args(Split))}")
+        if on_error not in get_args(OnError):
+            problems.append(f"data.on_error={on_error} must be one of {', '.join(get_args(OnError))}")
+        if self.reads_folder and not root:
+            problems.append("data.root is empty, wanted a folder of images: set data.root=<folder>")
+        if root and not self.reads_folder:
+            problems.append(
+                f"data.root={root} is not read by {type(self).__name__}: choose data=image_folder"
+            )
+        if problems:
+            raise UserError(*problems)
+        self.root = Path(root).expanduser() if root else None
+        self.image_size, self.channels = image_size, channels
+        self.split: Split = split
+        self.val_fraction, self.on_error = val_fraction, on_error
+        self.cache_dir = Path(cache_dir).expanduser()
+        self.skipped: Sequence[UnreadableImageError] = ()
+        """Unreadable files that others stand in for, known after `prepare`."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Do the heavy work once, or find it done: safe to call in any number of processes at once."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @abstractmethod
+    def content(self) -> str:
+        """A name for the source's content, wherever it lies: equal if and only if the images are equal."""
+
+    def fingerprint(self) -> str:
+        """A name for exactly these samples: content, size, channels and split."""
+        settings = (
+            self.image_size,
+            self.channels,
+            self.split,
+            self.val_fraction if self.split != "all" else 0,
+        )
+        return digest(type(self).__name__, self.content(), *settings)

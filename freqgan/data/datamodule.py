@@ -1,0 +1,203 @@
+"""The one DataModule: it splits, checks, loads and converts the images of any source."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from freqgan.data.augment import Augment
+from freqgan.data.base import ImageDataset, OnError, Sample
+from freqgan.data.cache import digest
+from freqgan.data.ranges import to_signed_range
+from freqgan.data.splits import Split
+from freqgan.data.stream import Batch, EndlessBatches, TrainingStream, training_loader
+from freqgan.errors import UserError
+from freqgan.ops.keyed_random import permutation
+
+_LISTED_SKIPS = 5
+_log = logging.getLogger(__name__)
+
+
+class DataModule(pl.LightningDataModule):
+    """Images of one source, for training as an endless stream and for evaluation in the order of the source.
+
+    Whoever resumes a run sets `images_seen` before the training loader is made; nothing else is state.
+    Networks, losses and metrics get the images as float32 in [-1, 1].
+
+    Args:
+        source: makes the data set when called with the facts below, such as a `_partial_` of
+            `freqgan.data.OpenMoji`.
+        image_size: side of the square images.
+        channels: 1 (grey) or 3 (RGB).
+        num_classes: values of the source's label maps, 0 included; None for sources without.
+        root: folder of the images, for sources that read one.
+        val_root: folder of the validation images; None takes `val_fraction` of `root` by a hash of the names.
+        val_fraction: share of the images that is never trained on.
+        split: what is evaluated when nothing else is said; "all" leaves `val_root` out.
+        batch_size: images per optimiser update over all processes.
+        num_workers: loading processes per training process; the batches are the same for any number.
+        augment: changes training samples, or None.
+        on_error: raise on unreadable files, or skip them: the next good one takes the place.
+        cache_dir: where decoded images are kept.
+        seed: of the order and the augmentation.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Callable[..., ImageDataset],
+        image_size: int,
+        channels: int = 3,
+        num_classes: int | None = None,
+        root: str | None = None,
+        val_root: str | None = None,
+        val_fraction: float = 0.1,
+        split: Split = "val",
+        batch_size: int = 64,
+        num_workers: int = 0,
+        augment: Augment | None = None,
+        on_error: OnError = "raise",
+        cache_dir: str | Path = "~/.cache/freqgan",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        wrong = [("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("seed", seed, 0)]
+        problems = [
+            f"data.{name}={got} must be at least {least}" for name, got, least in wrong if got < least
+        ]
+        if problems:
+            raise UserError(*problems)
+        self.source, self.root, self.val_root = source, root, val_root
+        self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
+        self.val_fraction, self.on_error, self.cache_dir = val_fraction, on_error, cache_dir
+        self.split: Split = split
+        self.batch_size, self.num_workers, self.augment, self.seed = batch_size, num_workers, augment, seed
+        self.images_seen = 0
+        self._datasets: dict[Split, ImageDataset] = {}
+
+    def prepare_data(self) -> None:
+        """Do the heavy work of the source on one process per machine, before the others start."""
+        self.dataset("train")
+        self.dataset("val")
+
+    def setup(self, stage: str) -> None:
+        """Check before the first step what would fail in it."""
+        if stage == "fit":
+            self._stream()
+
+    def dataset(self, split: Split) -> ImageDataset:
+        """A split of the source, prepared; it may be empty.
+
+        Raises:
+            UserError: the source cannot be read, or is not what the configuration says.
+        """
+        if split not in self._datasets:
+            own_folder = split == "val" and self.val_root is not None
+            dataset = self.source(
+                root=self.val_root if own_folder else self.root,
+                split=split if self.val_root is None else "all",
+                image_size=self.image_size,
+                channels=self.channels,
+                val_fraction=self.val_fraction,
+                on_error=self.on_error,
+                cache_dir=self.cache_dir,
+            )
+            if dataset.num_classes != self.num_classes:
+                wanted = "null" if dataset.num_classes is None else dataset.num_classes
+                name = type(dataset).__name__
+                raise UserError(
+                    f"data.num_classes={self.num_classes}, {name} has {wanted}: set data.num_classes={wanted}"
+                )
+            dataset.prepare()
+            self._report_skipped(dataset)
+            self._datasets[split] = dataset
+        return self._datasets[split]
+
+    def train_dataset(self) -> ImageDataset:
+        """The training images, at least a batch of them.
+
+        Raises:
+            UserError: fewer than one batch.
+        """
+        dataset = self.dataset("train")
+        n = len(dataset)
+        if n < self.batch_size:
+            fix = (
+                f"set data.batch_size={n} or less, or add images"
+                if n
+                else "lower data.val_fraction or add images"
+            )
+            raise UserError(f"data.batch_size={self.batch_size} is more than the {n} training images: {fix}")
+        return dataset
+
+    def val_dataset(self) -> ImageDataset:
+        """The validation images, at least one.
+
+        Raises:
+            UserError: the split left none.
+        """
+        return self._evaluated("val")
+
+    def evaluation_images(
+        self, split: Split | None = None, *, limit: int | None = None, batch_size: int = 64
+    ) -> Iterator[Float[Tensor, "b c h w"]]:
+        """Batches of images in [-1, 1], in the order of the data set, without augmentation.
+
+        Args:
+            split: what to read; the configured `split` by default.
+            limit: at most so many: the same evenly drawn subset in every run, whatever its seed.
+            batch_size: of all batches but the last.
+        """
+        dataset = self._evaluated(split or self.split)
+        chosen = np.sort(permutation(0, "evaluation", 0, len(dataset))[:limit]).tolist()
+        for start in range(0, len(chosen), batch_size):
+            images = [dataset[index]["image"] for index in chosen[start : start + batch_size]]
+            yield to_signed_range(torch.stack(images))
+
+    def fingerprint(self) -> str:
+        """A name for exactly these training and validation samples, wherever they lie."""
+        return digest(self.dataset("train").fingerprint(), self.dataset("val").fingerprint())
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """The stream from `images_seen` on, this process's part of it.
+
+        Raises:
+            UserError: the number of processes does not divide the batch.
+        """
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        batches = EndlessBatches(
+            images_seen=self.images_seen, batch_size=self.batch_size, rank=rank, world_size=world_size
+        )
+        return training_loader(self._stream(), batches, num_workers=self.num_workers)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Convert images to [-1, 1] where the batch is used: bytes are a quarter of the transfer."""
+        return {
+            name: to_signed_range(value) if name.startswith("image") and isinstance(value, Tensor) else value
+            for name, value in batch.items()
+        }
+
+    def _stream(self) -> TrainingStream:
+        return TrainingStream(self.train_dataset(), seed=self.seed, augment=self.augment)
+
+    def _evaluated(self, split: Split) -> ImageDataset:
+        dataset = self.dataset(split)
+        if not len(dataset):
+            raise UserError(
+                f"data.split={split} has no image with data.val_fraction={self.val_fraction}: "
+                "set data.val_fraction=0.2, data.val_root=<folder> or data.split=train"
+            )
+        return dataset
+
+    def _report_skipped(self, dataset: ImageDataset) -> None:
+        if dataset.skipped and (self.trainer is None or self.trainer.is_global_zero):
+            listed = "; ".join(error.lines[0] for error in dataset.skipped[:_LISTED_SKIPS])
+            _log.warning(
+                "%d of %d images skipped (data.on_error=skip): %s", len(dataset.skipped), len(dataset), listed
+            )

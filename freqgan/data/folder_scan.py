@@ -1,0 +1,127 @@
+"""Reading every image of a folder once: what is unreadable, what the content is, the pixels themselves."""
+
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+
+from freqgan.data.cache import digest
+from freqgan.data.decode import Header, UnreadableImageError, decode, read_header
+from freqgan.data.pixels import square_pixels, write_pixels
+
+_CHUNK = 1024
+_Result = TypeVar("_Result")
+
+
+@dataclass
+class FolderScan:
+    """What reading every file of a folder has shown; `scan.json` of a cache directory.
+
+    Args:
+        content: hash of all names and bytes.
+        depth: 16 if any file is 16-bit greyscale, else 8.
+        deep_colour: number of files with 16-bit colour, read at 8 bits.
+        unreadable: reason by name.
+    """
+
+    content: str = ""
+    depth: int = 8
+    deep_colour: int = 0
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, directory: Path) -> "FolderScan":
+        """The scan that `scan_folder` left in a directory."""
+        return cls(**json.loads((directory / "scan.json").read_text()))
+
+
+@dataclass(frozen=True)
+class FolderReader:
+    """Files of one folder as square pixels.
+
+    Args:
+        root: the folder.
+        image_size: side of the squares.
+        channels: 1 or 3.
+        max_pixels: larger images count as unreadable.
+    """
+
+    root: Path
+    image_size: int
+    channels: int
+    max_pixels: int
+
+    def header(self, name: str) -> Header | None:
+        """The header of a file, None if it is unreadable."""
+        try:
+            return read_header(self.root / name, max_pixels=self.max_pixels)
+        except UnreadableImageError:
+            return None
+
+    def pixels(self, name: str, *, depth: int, file: BinaryIO | None = None) -> np.ndarray:
+        """A file, already open or not, as (c, h, w): uint8, or uint16 if the depth is 16."""
+        image = decode(file or self.root / name, name=name, max_pixels=self.max_pixels)
+        return square_pixels(image, image_size=self.image_size, channels=self.channels, depth=depth)
+
+    def read(self, name: str, depth: int) -> tuple[str, np.ndarray | UnreadableImageError]:
+        """Hash of a file's bytes, and its pixels or why there are none."""
+        try:
+            with open(self.root / name, "rb") as file:
+                content = hashlib.file_digest(file, "blake2b").hexdigest()
+                file.seek(0)
+                try:
+                    return content, self.pixels(name, depth=depth, file=file)
+                except UnreadableImageError as error:
+                    return content, error
+        except OSError as error:
+            return "", UnreadableImageError(name, error.strerror or str(error))
+
+
+def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, keep_bytes: float) -> None:
+    """Read every file once and leave `scan.json` and, if they fit, `pixels.npy` (n, c, h, w) in a directory.
+
+    Args:
+        reader: reads the files.
+        names: the files, as rows of the pixels; an unreadable one leaves a black row.
+        directory: where to write.
+        keep_bytes: no pixels are written if they would take more.
+    """
+    scan, contents = FolderScan(), []
+    shape = (len(names), reader.channels, reader.image_size, reader.image_size)
+
+    def rows(pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
+        reads = _in_order(pool, lambda name: reader.read(name, scan.depth), names)
+        for name, (content, pixels) in zip(names, reads, strict=True):
+            contents.append((name, content))
+            if isinstance(pixels, UnreadableImageError):
+                scan.unreadable[name] = pixels.reason
+                pixels = np.zeros(shape[1:])
+            yield pixels
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for header in _in_order(pool, reader.header, names):
+            if header is not None:
+                scan.depth = max(scan.depth, header.depth)
+                scan.deep_colour += header.loses_depth
+        dtype = np.dtype(np.uint16 if scan.depth == 16 else np.uint8)
+        if np.prod(shape, dtype=float) * dtype.itemsize <= keep_bytes:
+            write_pixels(directory / "pixels.npy", shape, dtype, rows(pool))
+        else:
+            deque(rows(pool), maxlen=0)
+    scan.content = digest(*contents)
+    (directory / "scan.json").write_text(json.dumps(asdict(scan)))
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, function: Callable[[str], _Result], names: Sequence[str]
+) -> Iterator[_Result]:
+    # In chunks: a pool's map holds every result that nobody has taken yet.
+    for start in range(0, len(names), _CHUNK):
+        yield from pool.map(function, names[start : start + _CHUNK])

@@ -1,0 +1,84 @@
+"""Scenes: procedural pictures of coloured shapes with captions, labels, instances and a second style.
+
+One generator for every system: images to learn, sentences to follow, label maps to fill, detail to restore,
+and pairs of styles to translate. NumPy only; scene i is a function of (seed, i) and looks the same at every
+size.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from freqgan.data.base import ImageDataset, Sample
+from freqgan.data.cache import digest
+from freqgan.data.scene_layout import SHAPES, Layout, captions, draw_layout
+from freqgan.data.scene_painting import Style, paint
+from freqgan.data.splits import belongs
+from freqgan.errors import UserError
+from freqgan.ops.keyed_random import numpy_generator
+
+_VERSION = 1
+_LUMA = np.array((0.299, 0.587, 0.114))
+
+
+class Scenes(ImageDataset):
+    """Samples have "image", "caption", "label_map", "instance_map", "domain" and, for pairs, "image_b".
+
+    Args:
+        length: number of scenes, training and validation together.
+        domain: "a" is flat colour, "b" coloured pencil on paper, "pair" is "a" with the same scene in "b"
+            beside it.
+        content_seed: of the scenes; runs with different seeds of their own still see the same ones.
+        **settings: as for `ImageDataset`; there is no `root`.
+    """
+
+    num_classes = 1 + len(SHAPES)
+
+    def __init__(
+        self,
+        *,
+        length: int = 20_000,
+        domain: Literal["a", "b", "pair"] = "a",
+        content_seed: int = 0,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        if length < 1:
+            raise UserError(f"data.source.length={length} must be at least 1")
+        if domain not in ("a", "b", "pair"):
+            raise UserError(f"data.source.domain={domain} must be one of a, b, pair")
+        self.length, self.domain, self.content_seed = length, domain, content_seed
+
+    def prepare(self) -> None:
+        """Choose the scenes of the split; they are painted when they are asked for."""
+        self._scenes = [i for i in range(self.length) if belongs(f"scene {i}", self.split, self.val_fraction)]
+
+    def __len__(self) -> int:
+        return len(self._scenes)
+
+    def __getitem__(self, index: int) -> Sample:
+        layout = self.layout(index)
+        styles: tuple[Style, ...] = ("a", "b") if self.domain == "pair" else (self.domain,)
+        painting = paint(layout, self.image_size, styles)
+        images = [self._tensor(painting.images[style]) for style in styles]
+        return {
+            **dict(zip(("image", "image_b"), images, strict=False)),
+            "caption": captions(layout),
+            "label_map": torch.from_numpy(painting.labels),
+            "instance_map": torch.from_numpy(painting.instances),
+            "domain": styles[0],
+        }
+
+    def layout(self, index: int) -> Layout:
+        """What scene `index` of the split is made of."""
+        return draw_layout(numpy_generator(self.content_seed, "scene", self._scenes[index]))
+
+    def content(self) -> str:
+        """A name for the generator and its arguments."""
+        return digest(_VERSION, self.length, self.domain, self.content_seed)
+
+    def _tensor(self, image: np.ndarray) -> torch.Tensor:
+        if self.channels == 1:
+            image = (np.tensordot(_LUMA, image, 1) + 0.5).astype(np.uint8)[None]
+        return torch.from_numpy(image)
