@@ -1,0 +1,127 @@
+"""`freqgan <verb>`: looks the verb up, imports only its module, turns every error into an exit status.
+
+A verb is one entry of `VERBS`, a module with `main(cfg)`, a primary config `conf/<verb>.yaml` and a schema in
+`freqgan.config.schema`. Nothing heavy is imported before a verb runs.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from freqgan import usage
+from freqgan.errors import FreqganError, UserError
+from freqgan.suggest import hint
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What `--help` says of a verb, and the module that does it.
+
+    Args:
+        module: has `main(cfg)`.
+        summary: one line.
+        examples: can be pasted into bash and zsh.
+    """
+
+    module: str
+    summary: str
+    examples: tuple[str, ...]
+
+
+RUN = "run=outputs/frequency_gan/2026-01-31_12-00-00"
+VERBS = {
+    "train": Verb(
+        "freqgan.train",
+        "Trains a model to its budget; writes checkpoints, sample grids and metrics into a run directory.",
+        (
+            "freqgan train experiment=frequency_gan/openmoji",
+            "freqgan train experiment=frequency_gan/folder data.root=pictures",
+            "freqgan train transform=block_dct loss=hinge optim.lr=0.0001 budget.minutes=30",
+            "freqgan train experiment=frequency_gan/openmoji resume=auto",
+            "freqgan train -m transform=wavelet_haar,identity seed=1,2 budget.images=2000",
+            "freqgan train debug=default 'tags=[first,try]'",
+        ),
+    ),
+    "check": Verb(
+        "freqgan.check",
+        "Checks a training config and says what it would build, without training.",
+        (
+            "freqgan check experiment=frequency_gan/openmoji",
+            "freqgan check data.image_size=64 transform.levels=2",
+        ),
+    ),
+    "evaluate": Verb(
+        "freqgan.evaluate",
+        "Judges a run's samples, or any folder of images, against real images.",
+        (
+            f"freqgan evaluate {RUN}",
+            f"freqgan evaluate {RUN} checkpoint=best weights=raw",
+            f"freqgan evaluate {RUN} data.root=pictures split=all",
+            "freqgan evaluate images=samples data=openmoji",
+        ),
+    ),
+    "sample": Verb("freqgan.sample", "Draws samples from a run.", (f"freqgan sample {RUN} n=64 seed=1",)),
+    "runs": Verb(
+        "freqgan.list_runs", "Lists runs and their state.", ("freqgan runs", "freqgan runs name=debug")
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status.
+
+    Args:
+        argv: arguments after the program's name; those of the process if None.
+    """
+    try:
+        status = dispatch(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        sys.stderr.write("freqgan: interrupted\n")
+        return 130
+    except BrokenPipeError:
+        # Whoever read stdout has left: the interpreter must not write to it at its exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except Exception as error:
+        return report(error)
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Prints help, or runs a verb and returns its exit status."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        text = usage.overview(
+            {name: verb.summary for name, verb in VERBS.items()},
+            [verb.examples[0] for verb in VERBS.values()],
+        )
+        sys.stdout.write(text + "\n")
+        return 0
+    name, *rest = arguments
+    if name not in VERBS:
+        raise UserError(f"unknown verb {name}: {hint(name, VERBS)}")
+    verb = VERBS[name]
+    if "-h" in rest or "--help" in rest:
+        sys.stdout.write(usage.of_verb(name, verb.summary, verb.examples) + "\n")
+        return 0
+    # Waiting OpenMP threads sleep: beside other processes, spinning costs ten times and more.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from freqgan.config import application
+
+    return application.run(name, verb.module, rest, report=report)
+
+
+def report(error: Exception) -> int:
+    """Writes an error to stderr, with a traceback if it is unexpected; returns its exit status."""
+    if isinstance(error, FreqganError):
+        sys.stderr.writelines(f"freqgan: {line}\n" for line in str(error).splitlines())
+        return error.exit_status
+    sys.stderr.write("".join(traceback.format_exception(error)))
+    sys.stderr.write(f"freqgan: unexpected {type(error).__name__}: {error}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The command line of a verb, looked at before Hydra composes: all mistakes are named at once.
+
+Keys that a YAML file leaves to their defaults in Python can be set like all others: `key=value` is handed to
+Hydra as one that may be new, and the nets of `freqgan.config` find those that nothing knows.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, OverrideType
+from hydra.errors import OverrideParseException
+
+from freqgan.config.stored import load_run
+from freqgan.errors import UserError
+from freqgan.suggest import hint, nearest
+from freqgan.vocabulary import Vocabulary
+
+STORED = "stored"  # the option that stands for what the run in run=<dir> was trained with
+
+
+def read(verb: str, arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra shall read them, overrides before flags.
+
+    Raises:
+        UserError: one line for each argument that cannot be meant.
+    """
+    parser = get_args_parser()
+    known, unknown = parser.parse_known_intermixed_args(list(arguments))
+    flags = [argument for argument in arguments if argument not in known.overrides]
+    names = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
+    lines = [f"unknown flag {flag}: {hint(flag, names)}" for flag in unknown]
+    words = Vocabulary.here(*([Path(known.config_dir).absolute()] if known.config_dir else []))
+    command = CommandLine(verb, words, multirun=known.multirun or any("hydra.mode" in a for a in arguments))
+    overrides = []
+    for text in known.overrides:
+        try:
+            overrides.append(command.parse(text))
+        except UserError as error:
+            lines += error.lines
+    if lines:
+        raise UserError(*lines)
+    return [command.for_hydra(override) for override in overrides] + command.stored(overrides) + flags
+
+
+class CommandLine:
+    """Reads the overrides of a verb in the light of the groups it has.
+
+    Args:
+        verb: names the primary config.
+        words: groups and options there are.
+        multirun: whether a key may have several values.
+    """
+
+    def __init__(self, verb: str, words: Vocabulary, *, multirun: bool) -> None:
+        self.verb, self.words, self.multirun = verb, words, multirun
+        self.defaults = words.defaults(verb)
+
+    def parse(self, text: str) -> Override:
+        """One argument.
+
+        Raises:
+            UserError: it is no `key=value`, or chooses what there is not.
+        """
+        if "=" not in text and not text.startswith("~"):
+            near = nearest(
+                text, [f"{group}={option}" for group in self.defaults for option in self._options(group)]
+            )
+            raise UserError(f"{text}: wanted key=value" + (f", did you mean {near}?" if near else ""))
+        key, _, value = text.partition("=")
+        try:
+            [override] = OverridesParser.create().parse_overrides([text])
+        except OverrideParseException as error:
+            raise UserError(
+                f"{text}: cannot be read; is the value text, quote it twice: '{key}=\"{value}\"'"
+            ) from error
+        if override.is_sweep_override() and not self.multirun:
+            raise UserError(
+                f"{text}: several values need --multirun; a list needs brackets, '{key}=[{value}]'"
+            )
+        lines = list(self._unknown(override))
+        if lines:
+            raise UserError(*lines)
+        return override
+
+    def for_hydra(self, override: Override) -> str:
+        """The override's text: a group that the verb has is never added twice, any other key may be new."""
+        text = str(override.input_line)
+        if override.key_or_group in self.defaults:
+            return text.lstrip("+")
+        if override.type == OverrideType.DEL or override.is_hydra_override() or self._is_group(override):
+            return text
+        return "++" + text.lstrip("+")
+
+    def stored(self, overrides: Sequence[Override]) -> list[str]:
+        """Offers the groups of the run in `run=<dir>` as option `stored`; returns the overrides this takes.
+
+        Raises:
+            UserError: there is no such run, its config is refused, or what stands in for a run is missing.
+        """
+        groups = [group for group, option in self.defaults.items() if option == STORED]
+        given = {override.key_or_group: override.value() for override in overrides}
+        if not groups:
+            return []
+        if given.get("run") and given.get("images"):
+            raise UserError("run and images are both set: one of them is judged, leave the other out")
+        if given.get("run"):
+            allow = given.get("allow") or []
+            config = load_run(
+                str(given["run"]), [str(name) for name in allow] if isinstance(allow, list) else []
+            )
+            for group in groups:
+                ConfigStore.instance().store(STORED, config.get(group) or {}, group=group, provider="freqgan")
+            return []
+        if not given.get("images"):
+            folder = ", or images=<folder> data=<option>" if self.verb == "evaluate" else ""
+            raise UserError(f"{self.verb} needs run=<run directory>{folder}; `freqgan runs` lists runs")
+        if "data" not in given:
+            raise UserError("images needs data=<option>, the real images to judge by")
+        usual = self.words.defaults("train")
+        return [f"{group}={usual[group]}" for group in groups if group not in given]
+
+    def _unknown(self, override: Override) -> Iterator[str]:
+        """Groups and options that do not exist."""
+        group = override.key_or_group
+        if override.is_hydra_override() or override.is_delete() or not self._is_group(override):
+            return
+        if group not in self.defaults:
+            if not override.is_add():
+                yield f"{group}: {self.verb} has no such group, {hint(group, self.defaults)}"
+            return
+        options = self._options(group)
+        for value in _values(override):
+            if value is None:
+                yield f"{group}=null: to leave the group out, write '~{group}'"
+            elif str(value).removesuffix(".yaml") not in options:
+                near = hint(str(value), options)
+                yield f"{group}={value}: there is no conf/{group}/{value or '<option>'}.yaml, {near}"
+
+    def _is_group(self, override: Override) -> bool:
+        return "/" in override.key_or_group or self.words.is_group(override.key_or_group)
+
+    def _options(self, group: str) -> list[str]:
+        own = [STORED] if self.defaults[group] == STORED else []
+        return own + list(self.words.options(group))
+
+
+def _values(override: Override) -> list[Any]:
+    """The options that an override chooses; none where a pattern does."""
+    if not override.is_sweep_override():
+        value = override.value()
+        return value if isinstance(value, list) else [value]
+    if not override.is_choice_sweep() or isinstance(override._value, Glob):
+        return []
+    return [value.strip("'\"") for value in override.sweep_string_iterator()]

@@ -1,0 +1,148 @@
+"""The root of each verb's config: its groups and settings, before anything is looked up or built.
+
+What is inside a node (`data`, `model`, …) is its constructor's matter: see `freqgan.config.signature`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
+
+from freqgan.config.wording import Problem, problems
+
+
+def _folder_name(name: str) -> str:
+    if not all(part.isalnum() for part in name.replace("_", "-").replace(".", "-").split("-") if part):
+        raise ValueError("letters, digits, '-', '_' and '.' only: it names a folder")
+    if not name[:1].isalnum() or len(name) > 100:
+        raise ValueError("at most 100 characters, the first one a letter or a digit")
+    return name
+
+
+Node = dict[str, Any]
+Nodes = dict[str, Node | None]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Text = Annotated[str, Field(min_length=1)]
+FolderName = Annotated[str, AfterValidator(_folder_name)]
+
+
+class Section(BaseModel):
+    """Keys are closed, and values are not converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Paths(Section):
+    """Run directories go below `output_dir`, what can be made again below `cache_dir`."""
+
+    output_dir: Text
+    cache_dir: Text
+
+
+class Budget(Section):
+    """Training ends at whichever limit comes first."""
+
+    images: Count | None
+    minutes: Annotated[float, Field(gt=0)] | None
+
+
+class Evaluation(Section):
+    """When the metrics are computed (null: every fifth of the budget), and how much before the first step."""
+
+    every_images: Count | None
+    at_start: Literal["full", "small", "off"]
+
+
+class Samples(Section):
+    """When the grid of fixed noise is drawn (null: every tenth of the budget), and of how many samples."""
+
+    every_images: Count | None
+    count: Annotated[int, Field(ge=1, le=1024)]
+
+
+class Checkpoint(Section):
+    """When a checkpoint is written (null: every tenth of the budget), and how many are kept."""
+
+    every_images: Count | None
+    keep: Count
+
+
+class Train(Section):
+    """Root of `train` and `check`."""
+
+    data: Node
+    model: Node
+    transform: Node | None = None
+    loss: Node | None = None
+    optim: Node
+    callbacks: Nodes | None = None
+    logger: Nodes | None = None
+    metrics: Nodes | None = None
+    hardware: Node
+    paths: Paths
+
+    name: FolderName
+    group: str | None
+    job_type: str
+    tags: list[str]
+    seed: Seed
+    budget: Budget
+    evaluation: Evaluation
+    samples: Samples
+    checkpoint: Checkpoint
+    log_every_steps: Count
+    resume: str | None
+    resume_override: list[str]
+
+
+class AfterTraining(Section):
+    """What verbs that read a run have in common."""
+
+    data: Node
+    hardware: Node
+    paths: Paths
+    run: str | None
+    checkpoint: Text
+    weights: Literal["ema", "raw"]
+    n: Count | None
+    seed: Seed
+    output: str | None
+    allow: list[str]
+
+
+class Evaluate(AfterTraining):
+    """Root of `evaluate`."""
+
+    metrics: Nodes
+    images: str | None
+    split: Literal["train", "val", "all"]
+
+
+class Sample(AfterTraining):
+    """Root of `sample`."""
+
+
+class Runs(Section):
+    """Root of `runs`."""
+
+    paths: Paths
+    name: FolderName | None
+
+
+ROOTS: Mapping[str, type[Section]] = {
+    "train": Train,
+    "check": Train,
+    "evaluate": Evaluate,
+    "sample": Sample,
+    "runs": Runs,
+}
+
+
+def root_problems(config: Mapping[str, Any], root: type[Section]) -> Iterator[Problem]:
+    """One problem for each unknown, missing or mistyped key of the root and its sections."""
+    try:
+        root.model_validate_json(to_json(config, inf_nan_mode="constants"))
+    except ValidationError as error:
+        yield from problems(error.errors(), config, "", root)
