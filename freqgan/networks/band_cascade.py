@@ -19,16 +19,27 @@ Bands = Mapping[str, Tensor]
 Sources = Mapping[str, Sequence[str]]
 
 
-def cascade_sources(names: Sequence[str], cascade: Literal["none", "previous", "all"]) -> dict[str, tuple[str, ...]]:
-    """Which bands each band's GAN sees, by name: none, the one before it, or all before it.
+def cascade_sources(
+    names: Sequence[str], cascade: Literal["none", "previous", "all"] | Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Which bands each band's GAN sees: none, the one before it, all before it, or those that a mapping names.
+
+    Raises:
+        UserError: the mapping names an unknown band, or lets a band see one that is made after it.
 
     >>> cascade_sources(["LL1", "HL1", "LH1"], "all")["LH1"]
     ('LL1', 'HL1')
     """
-    first = {"none": len(names), "previous": -1, "all": 0}[cascade]
-    return {
-        name: tuple(names[max(0, i - 1) if first < 0 else first : i]) for i, name in enumerate(names)
-    }
+    if isinstance(cascade, Mapping):
+        for name, sources in cascade.items():
+            if name not in names:
+                raise UserError(f"model.cascade.{name} is no band of this transform: choose from {', '.join(names)}")
+            before = names[: names.index(name)]
+            if late := [source for source in sources if source not in before]:
+                raise UserError(f"model.cascade.{name}: {late[0]} is not made before it; it may see {', '.join(before) or 'none'}")
+        return {name: tuple(cascade.get(name, ())) for name in names}
+    first = {"none": lambda i: i, "previous": lambda i: max(0, i - 1), "all": lambda i: 0}[cascade]
+    return {name: tuple(names[first(i) : i]) for i, name in enumerate(names)}
 
 
 def context_image(bands: Bands, sources: Sequence[str], size: tuple[int, int]) -> Float[Tensor, "b k h w"] | None:
@@ -61,9 +72,6 @@ class BandGenerators(nn.Module):
         sources: bands that each generator sees; only earlier ones.
         latent_dim: length of each generator's noise.
         generator: makes one generator from latent_dim, out_channels, image_size and context_channels.
-
-    Raises:
-        UserError: a generator would see a band that comes after it.
     """
 
     def __init__(
@@ -77,11 +85,6 @@ class BandGenerators(nn.Module):
         super().__init__()
         self.shapes = dict(shapes)
         self.sources = sources
-        names = list(shapes)
-        for i, name in enumerate(names):
-            late = [source for source in sources[name] if source not in names[:i]]
-            if late:
-                raise UserError(f"model.cascade: {name} cannot see {late[0]}, which is made after it: name one of {names[:i]}")
         self.of = nn.ModuleDict(
             {
                 name: generator(

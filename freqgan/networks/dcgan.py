@@ -149,8 +149,11 @@ class DCGANGenerator(nn.Module):
         self.stages = nn.ModuleList(
             Doubling(width[i] + skip[i], width[i + 1], norm=norm) for i in range(count - 1)
         )
-        last = width[-1] + skip[-1]
-        self.to_image = nn.ConvTranspose2d(last, out_channels, 4, 2, 1) if count else nn.Conv2d(last, out_channels, 3, 1, 1)
+        self.to_image: nn.Module = (
+            nn.ConvTranspose2d(width[-1] + skip[-1], out_channels, 4, 2, 1)
+            if count
+            else nn.Conv2d(width[-1] + context_channels, out_channels, 3, 1, 1)
+        )
         initialize(self.to_image)
         self.head = nn.Tanh() if head == "tanh" else nn.Identity()
 
@@ -159,7 +162,7 @@ class DCGANGenerator(nn.Module):
     ) -> Float[Tensor, "b c h w"]:
         """The image of a latent vector (b, latent_dim), given the context (b, context_channels, h, w)."""
         x = F.relu(self.project_norm(self.project(latent).unflatten(1, self.start)))
-        skips: list[Tensor] = []
+        skips = [] if context is None or self.context else [context]
         for layer in self.context:
             context = layer(context)
             skips.append(context)

@@ -1,8 +1,9 @@
 """Methods as LightningModules: who plays against whom, by which rules, and for how long."""
 
-from freqgan.systems.base import Rules, System
+from freqgan.systems.base import System
 from freqgan.systems.clock import Clock
 from freqgan.systems.frequency_gan import FrequencyGAN
 from freqgan.systems.optimizers import SGD, Adam, Optimizers, RMSprop
+from freqgan.systems.rules import Rules
 
 __all__ = ["SGD", "Adam", "Clock", "FrequencyGAN", "Optimizers", "RMSprop", "Rules", "System"]

@@ -7,10 +7,10 @@ from which a run continues exactly.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Unpack
 
 import pytorch_lightning as pl
 import torch
@@ -20,43 +20,10 @@ from torch.optim.swa_utils import AveragedModel
 from freqgan.errors import DivergedError, UserError
 from freqgan.ops.keyed_random import key, torch_generator
 from freqgan.systems.clock import Clock
-from freqgan.systems.optimizers import Optimizers
 from freqgan.systems.parallel import agree, average_gradients, rank, world_size
+from freqgan.systems.rules import Batch, Outputs, Player, Rows, Rules, Terms, Weights, detached, problems
 
-Batch = dict[str, Any]
-Outputs = dict[str, Any]
-Terms = dict[str, Tensor]
-Player = Literal["generator", "discriminator"]
-
-
-class Rules(TypedDict, total=False):
-    """How players take turns; keyword arguments of every system.
-
-    Keys:
-        optim: makes the optimisers of both players.
-        terms: weight of each loss term, by player; 0 is not computed.
-        seed: of every draw.
-        order: which player is updated first in a step.
-        n_critic: every batch updates the discriminator, every n-th also the generator.
-        every: interval in steps of lazy terms; such a term counts that many times at its step.
-        accumulate: parts that a batch is computed in, to save memory; batch statistics are those of a part.
-        clip: greatest gradient norm of a player; null for none.
-        ema_halflife: images after which a weight counts half in the generator's moving average.
-        ema_rampup: the half-life is at most this share of the images seen so far.
-        clock: counts and budget of the run.
-    """
-
-    optim: Optimizers
-    terms: dict[Player, dict[str, float]]
-    seed: int
-    order: Literal["discriminator_first", "generator_first"]
-    n_critic: int
-    every: dict[str, int]
-    accumulate: int
-    clip: float | None
-    ema_halflife: float
-    ema_rampup: float
-    clock: Clock
+Part = tuple[Batch, Rows]
 
 
 class System(pl.LightningModule, ABC):
@@ -65,7 +32,7 @@ class System(pl.LightningModule, ABC):
     Args:
         generator: the network that is kept.
         discriminator: its opponent; None for a method without one.
-        **rules: see `Rules`.
+        **rules: see `freqgan.systems.rules.Rules`.
 
     Raises:
         UserError: a term is unknown to the method, or a rule is out of its range.
@@ -75,6 +42,8 @@ class System(pl.LightningModule, ABC):
 
     def __init__(self, *, generator: nn.Module, discriminator: nn.Module | None, **rules: Unpack[Rules]) -> None:
         super().__init__()
+        if lines := list(problems(rules, self.TERMS)):
+            raise UserError(*lines)
         self.automatic_optimization = False
         self.generator = generator
         self.discriminator = discriminator
@@ -90,8 +59,7 @@ class System(pl.LightningModule, ABC):
         self.ema_rampup = rules.get("ema_rampup", 0.05)
         self.seed = rules.get("seed", 0)
         self.clock = rules.get("clock") or Clock()
-        self._part = (0, 0, 0)  # first row, number of rows and rows of the global batch that is being computed
-        self._check_rules()
+        self._rows = Rows()
 
     @abstractmethod
     def synthesize(self, batch: Batch) -> Outputs:
@@ -106,7 +74,7 @@ class System(pl.LightningModule, ABC):
         """Named scalars that the discriminator minimises; the outputs are detached."""
 
     @abstractmethod
-    def sample(self, first: int, count: int, *, seed: int, weights: Literal["ema", "raw"] = "ema") -> Tensor:
+    def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
         """Images (count, c, h, w) in [-1, 1] of samples first … first + count, each a function of (seed, number)."""
 
     @abstractmethod
@@ -115,9 +83,13 @@ class System(pl.LightningModule, ABC):
 
     @abstractmethod
     def measure(
-        self, protocol: Any, data: Any, *, split: str, seed: int, weights: Literal["ema", "raw"], cache_dir: Path
+        self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path
     ) -> dict[str, float]:
         """What a protocol says of this system's results against a split of the data."""
+
+    @abstractmethod
+    def describe(self) -> list[dict[str, str | int]]:
+        """A row for every game: its name first, shapes as text, parameters of its networks as numbers."""
 
     def draw(self, purpose: str, make: Callable[[torch.Generator, int], Tensor]) -> Tensor:
         """This process's rows of a draw made for the whole global batch, so that it does not depend on processes.
@@ -126,7 +98,7 @@ class System(pl.LightningModule, ABC):
             purpose: separates the draws of one step.
             make: draws n rows from a generator.
         """
-        first, count, total = self._part
+        first, count, total = self._rows
         rows = make(torch_generator(self.seed, purpose, self.clock.images_seen), total)[first : first + count]
         return rows.to(self.device, non_blocking=True)
 
@@ -136,12 +108,12 @@ class System(pl.LightningModule, ABC):
         return due and self.terms.get(player, {}).get(term, 0.0) != 0.0
 
     def due(self, every_images: int | None, *, share: float) -> bool:
-        """Whether the last step passed a multiple of `every_images`, or of this share of the budget where it is None."""
+        """Whether the last step passed a multiple of `every_images`, or of this share of the budget where None."""
         every = every_images or round((self.clock.end or 0) * share)
-        return every > 0 and self.clock.crossed(every, self._part[2])
+        return every > 0 and self.clock.crossed(every, self._rows.total)
 
     @contextmanager
-    def kept_generator(self, weights: Literal["ema", "raw"]) -> Iterator[nn.Module]:
+    def kept_generator(self, weights: Weights) -> Iterator[nn.Module]:
         """The averaged or the raw generator in evaluation mode, without gradients."""
         network = self.ema.module if weights == "ema" else self.generator
         training = network.training
@@ -159,17 +131,15 @@ class System(pl.LightningModule, ABC):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One optimiser per player, in the order of `players`."""
-        return [self.optim.build(player, list(network.parameters())) for player, network in self.players().items()]
+        return [self.optim.build(player, network.parameters()) for player, network in self.players().items()]
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One whole step: every player that is due is updated once. Returns the terms, by `player/term`."""
         torch.manual_seed(key(self.seed, "step", self.clock.images_seen, rank()))
         due = (self.clock.steps + 1) % self.n_critic == 0
-        parts = self._parts(batch)
-        shared = len(parts) == 1
-        outputs: list[Outputs | None] = [None] * len(parts)
-        if shared:
-            outputs[0] = self._synthesize(parts[0], graph=due)
+        parts = self.parts(batch)
+        # One forward pass serves both players; parts make their own for each, since keeping them all saves no memory.
+        outputs = [self.forward_part(parts[0], graph=due)] if len(parts) == 1 else [None] * len(parts)
         turns: list[Player] = ["discriminator", "generator"]
         if self.order == "generator_first":
             turns.reverse()
@@ -179,49 +149,47 @@ class System(pl.LightningModule, ABC):
                 log |= self._turn(player, parts, outputs)
         if due:
             self.ema.update_parameters(self.generator)
-        images = self._part[2]
-        self.clock.advance(images, generator=due)
+        self.clock.advance(self._rows.total, generator=due)
         if self.clock.minutes is not None:
             self.clock.end = agree(self.clock.end)
         return log
 
-    def _parts(self, batch: Batch) -> list[tuple[Batch, tuple[int, int, int]]]:
-        """The batch in `accumulate` parts, each with its first row, rows, and rows of the global batch."""
+    def parts(self, batch: Batch) -> list[Part]:
+        """The batch in `accumulate` parts, each with its rows of the global batch."""
         local = len(next(value for value in batch.values() if isinstance(value, Tensor)))
         size = -(-local // self.accumulate)
-        first = rank() * local
+        first, total = rank() * local, local * world_size()
         return [
             (
                 {name: value[i : i + size] for name, value in batch.items()},
-                (first + i, min(size, local - i), local * world_size()),
+                Rows(first + i, min(size, local - i), total),
             )
             for i in range(0, local, size)
         ]
 
-    def _synthesize(self, part: tuple[Batch, tuple[int, int, int]], *, graph: bool) -> Outputs:
-        batch, self._part = part
+    def forward_part(self, part: Part, *, graph: bool) -> Outputs:
+        """`synthesize` for one part, with a gradient graph or without."""
+        batch, self._rows = part
         with torch.set_grad_enabled(graph):
             return self.synthesize(batch)
 
-    def _turn(
-        self, player: Player, parts: list[tuple[Batch, tuple[int, int, int]]], outputs: list[Outputs | None]
-    ) -> dict[str, Tensor]:
+    def _turn(self, player: Player, parts: Sequence[Part], outputs: Sequence[Outputs | None]) -> Terms:
         """Updates one player; the other one's weights take no gradient meanwhile."""
         players = self.players()
         for name, network in players.items():
             network.requires_grad_(name == player)
-        optimizer = dict(zip(players, self._optimizers(), strict=True))[player]
+        optimizer = dict(zip(players, _as_list(self.optimizers()), strict=True))[player]
         optimizer.zero_grad(set_to_none=True)
-        log: dict[str, Tensor] = {}
+        log: Terms = {}
         for part, shared in zip(parts, outputs, strict=True):
-            output = shared if shared is not None else self._synthesize(part, graph=player == "generator")
-            self._part = part[1]
-            if player == "generator":
-                terms = self.generator_terms(part[0], output)
-            else:
-                terms = self.discriminator_terms(part[0], _detached(output))
-            loss = self._weighted(player, terms)
-            self.manual_backward(loss / len(parts))
+            output = shared if shared is not None else self.forward_part(part, graph=player == "generator")
+            batch, self._rows = part
+            terms = (
+                self.generator_terms(batch, output)
+                if player == "generator"
+                else self.discriminator_terms(batch, detached(output))
+            )
+            self.manual_backward(self._weighted(player, terms) / len(parts))
             for name, value in terms.items():
                 log[f"{player}/{name}"] = log.get(f"{player}/{name}", 0) + value.detach() / len(parts)
         self._update(player, optimizer, log)
@@ -230,21 +198,20 @@ class System(pl.LightningModule, ABC):
         return log
 
     def _weighted(self, player: Player, terms: Terms) -> Tensor:
-        weights = self.terms[player]
         total = torch.zeros((), device=self.device)
         for name, value in terms.items():
             term = name.rsplit("/", 1)[-1]
-            total = total + value * (weights[term] * self.every.get(term, 1))
+            total = total + value * (self.terms[player][term] * self.every.get(term, 1))
         return total
 
-    def _update(self, player: Player, optimizer: Any, log: Mapping[str, Tensor]) -> None:
+    def _update(self, player: Player, optimizer: Any, log: Terms) -> None:
         """Averages over processes, refuses what is not finite, clips, and steps."""
         parameters = list(self.players()[player].parameters())
         average_gradients(parameters)
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients, foreach=True)
-        finite = bool(norm.isfinite()) and (world_size() > 1 or all(bool(v.isfinite()) for v in log.values()))
-        if not finite:
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+        # A loss that is finite here and not there would stop one process alone; its gradient, averaged, stops all.
+        losses = list(log.values()) if world_size() == 1 else []
+        if not all(bool(value.isfinite()) for value in [norm, *losses]):
             terms = ", ".join(f"{name}={float(value):.4g}" for name, value in log.items())
             raise DivergedError(
                 f"{player} diverged at images_seen={self.clock.images_seen}: gradient norm {float(norm):.4g}, {terms}; "
@@ -257,13 +224,9 @@ class System(pl.LightningModule, ABC):
         # The cast copies of these weights that autocast keeps within a step are stale from here on.
         torch.clear_autocast_cache()
 
-    def _optimizers(self) -> list[Any]:
-        optimizers = self.optimizers()
-        return optimizers if isinstance(optimizers, list) else [optimizers]
-
-    def _average(self, averages: tuple[Tensor, ...] | list[Tensor], weights: Any, _: Any) -> None:
+    def _average(self, averages: Any, weights: Any, _: Any) -> None:
         """Karras et al. 2020 (StyleGAN2): a half-life in images, shorter at the beginning."""
-        images = self._part[2] * self.n_critic
+        images = self._rows.total * self.n_critic
         halflife = max(min(self.ema_halflife, self.ema_rampup * self.clock.images_seen), 1e-8)
         torch._foreach_lerp_(list(averages), list(weights), 1 - 0.5 ** (images / halflife))
 
@@ -276,7 +239,7 @@ class System(pl.LightningModule, ABC):
         self.trainer.should_stop = self.trainer.should_stop or self.clock.finished
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The average has a key of its own; the clock replaces Lightning's loop counters, which are not the position."""
+        """The average has a key of its own; the clock replaces Lightning's loop counters, which are no position."""
         state = checkpoint["state_dict"]
         checkpoint["ema"] = {name: state.pop(name) for name in [n for n in state if n.startswith("ema.")]}
         checkpoint["clock"] = self.clock.state_dict()
@@ -287,27 +250,6 @@ class System(pl.LightningModule, ABC):
         checkpoint["state_dict"] = checkpoint["state_dict"] | checkpoint["ema"]
         self.clock.load_state_dict(checkpoint["clock"])
 
-    def _check_rules(self) -> None:
-        problems = []
-        for player, terms in self.terms.items():
-            known = self.TERMS.get(player, ())
-            problems += [
-                f"model.terms.{player}.{term} is unknown to {type(self).__name__}: choose from {', '.join(known)}"
-                for term in terms
-                if term not in known
-            ]
-        lazy = {term for terms in self.TERMS.values() for term in terms}
-        problems += [f"model.every.{term} names no term: choose from {', '.join(sorted(lazy))}" for term in self.every if term not in lazy]
-        for name in ("n_critic", "accumulate"):
-            if getattr(self, name) < 1:
-                problems.append(f"model.{name}={getattr(self, name)} must be at least 1")
-        if problems:
-            raise UserError(*problems)
 
-
-def _detached(outputs: Outputs) -> Outputs:
-    """The same nest of dictionaries with every tensor cut from its graph."""
-    return {
-        name: _detached(value) if isinstance(value, dict) else value.detach() if isinstance(value, Tensor) else value
-        for name, value in outputs.items()
-    }
+def _as_list(optimizers: Any) -> list[Any]:
+    return optimizers if isinstance(optimizers, list) else [optimizers]

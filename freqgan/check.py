@@ -1,0 +1,65 @@
+"""`freqgan check`: what a training config would build and cost, without building anything big."""
+
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from freqgan import config
+from freqgan.hardware import Hardware
+from freqgan.systems import System
+from freqgan.systems.estimate import speed, step_cost
+
+BASE_GIB = 0.7  # of a process that has imported PyTorch
+SHARE = 0.4  # of a large convolution's speed that small networks reach in a step; measured 0.1 to 0.7
+EVALUATION_NOTE = "training alone; each evaluation adds its own time"
+
+
+def main(cfg: DictConfig) -> None:
+    """Prints the networks, the budget, and an estimate of memory and time."""
+    settings = config.resolve(cfg)
+    hardware: Hardware = config.build(settings["hardware"])
+    hardware.apply()
+    with torch.device("meta"):
+        system: System = config.build_model(settings, seed=settings["seed"])
+    console = Console()
+    console.print(networks(system))
+    console.print(budget(settings, system, hardware))
+    console.print("nothing was trained: `freqgan train` with the same arguments does")
+
+
+def networks(system: System) -> Table:
+    """A row for every game, and their sum."""
+    rows = system.describe()
+    table = Table(*rows[0].keys(), title=type(system).__name__)
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else value for value in row.values()))
+    if len(rows) > 1:
+        sums = [sum(r[key] for r in rows) if isinstance(rows[0][key], int) else "" for key in rows[0]]  # type: ignore[misc]
+        table.add_section()
+        table.add_row("all", *(f"{value:,}" if isinstance(value, int) else value for value in sums[1:]))
+    return table
+
+
+def budget(settings: dict[str, Any], system: System, hardware: Hardware) -> Table:
+    """Images, steps, memory and time."""
+    data, limits = settings["data"], settings["budget"]
+    shape = (data["batch_size"], data["channels"], data["image_size"], data["image_size"])
+    cost = step_cost(system, {"image": torch.empty(shape, device="meta")})
+    activations = cost.activation_bytes * (0.6 if hardware.bf16 else 1.0)
+    memory = BASE_GIB + (activations / settings["model"].get("accumulate", 1) + cost.state_bytes) / 2**30
+    device = torch.device("cuda" if hardware.on_gpu else "cpu")
+    seconds = cost.flops / (SHARE * speed(bf16=hardware.bf16, layout=hardware.layout, device=device))
+    images = limits["images"]
+    if limits["minutes"] is not None:
+        possible = int(limits["minutes"] * 60 / seconds) * shape[0]
+        images = min(images, possible) if images else possible
+    table = Table("quantity", "value", title="budget and estimates")
+    table.add_row("images", f"{images:,}" + ("" if limits["minutes"] is None else " (estimated from minutes)"))
+    table.add_row("steps", f"{images // shape[0]:,} of {shape[0]} images")
+    table.add_row("operations per step", f"{cost.flops / 1e9:.2f} GFLOP")
+    table.add_row("memory, about", f"{memory:.2f} GiB")
+    table.add_row("time, about", f"{seconds * images / shape[0] / 60:.1f} minutes ({EVALUATION_NOTE})")
+    return table

@@ -1,0 +1,85 @@
+"""What a training step will cost, from a step on the meta device: nothing is allocated and nothing is computed."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from freqgan.systems.base import System
+from freqgan.systems.rules import Batch, detached
+
+OPTIMIZER_COPIES = 4  # weight, gradient and Adam's two moments
+
+
+@final
+@dataclass(frozen=True)
+class StepCost:
+    """Cost of one whole step.
+
+    Attributes:
+        flops: floating-point operations, a multiply-add counting two; norms and activations are left out.
+        activation_bytes: what the players' larger pass keeps for its gradient, in float32.
+        state_bytes: weights, gradients, optimiser state and the generator's average.
+    """
+
+    flops: int
+    activation_bytes: int
+    state_bytes: int
+
+
+def step_cost(system: System, batch: Batch) -> StepCost:
+    """Runs one step's passes of both players on the meta device.
+
+    Args:
+        system: built on the meta device.
+        batch: tensors on the meta device; the first of its `accumulate` parts is run.
+    """
+    kept = _Kept()
+    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(kept.pack, lambda tensor: tensor):
+        outputs = system.forward_part(system.parts(batch)[0], graph=True)
+        if system.discriminator is not None:
+            terms = system.discriminator_terms(batch, detached(outputs))
+            torch.stack([value for value in terms.values()]).sum().backward()  # type: ignore[no-untyped-call]
+        terms = system.generator_terms(batch, outputs)
+        torch.stack([value for value in terms.values()]).sum().backward()  # type: ignore[no-untyped-call]
+    weights = sum(p.numel() for network in system.players().values() for p in network.parameters())
+    average = sum(p.numel() for p in system.ema.parameters())
+    return StepCost(counter.get_total_flops(), kept.bytes, 4 * (OPTIMIZER_COPIES * weights + average))
+
+
+@final
+class _Kept:
+    """Bytes of the distinct tensors that a graph saves."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._seen: dict[int, Any] = {}
+
+    def pack(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._seen:
+            self._seen[storage._cdata] = storage  # held, so that its address is not used again
+            self.bytes += storage.nbytes()
+        return tensor
+
+
+def speed(*, bf16: bool, layout: torch.memory_format, device: torch.device) -> float:
+    """Floating-point operations per second of a 3×3 convolution forward and backward, measured for a third of a second."""
+    x = torch.randn(16, 64, 32, 32, device=device).to(memory_format=layout)
+    convolution = torch.nn.Conv2d(64, 64, 3, 1, 1, device=device).to(memory_format=layout)  # type: ignore[call-overload]
+    flops = 3 * 2 * x.numel() * 64 * 9
+    best, end = float("inf"), time.perf_counter() + 0.3
+    while time.perf_counter() < end:
+        begun = time.perf_counter()
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            loss = F.relu(convolution(x.requires_grad_(True))).float().sum()
+        loss.backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - begun)
+    return flops / best
