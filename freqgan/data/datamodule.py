@@ -39,7 +39,6 @@ class DataModule(pl.LightningDataModule):
         root: folder of the images, for sources that read one.
         val_root: folder of the validation images; None takes `val_fraction` of `root` by a hash of the names.
         val_fraction: share of the images that is never trained on.
-        split: what is evaluated when nothing else is said; "all" leaves `val_root` out.
         batch_size: images per optimiser update over all processes.
         num_workers: loading processes per training process; the batches are the same for any number.
         augment: changes training samples, or None.
@@ -58,7 +57,6 @@ class DataModule(pl.LightningDataModule):
         root: str | None = None,
         val_root: str | None = None,
         val_fraction: float = 0.1,
-        split: Split = "val",
         batch_size: int = 64,
         num_workers: int = 0,
         augment: Augment | None = None,
@@ -76,7 +74,6 @@ class DataModule(pl.LightningDataModule):
         self.source, self.root, self.val_root = source, root, val_root
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
         self.val_fraction, self.on_error, self.cache_dir = val_fraction, on_error, cache_dir
-        self.split: Split = split
         self.batch_size, self.num_workers, self.augment, self.seed = batch_size, num_workers, augment, seed
         self.images_seen = 0
         self._datasets: dict[Split, ImageDataset] = {}
@@ -142,19 +139,19 @@ class DataModule(pl.LightningDataModule):
         Raises:
             UserError: the split left none.
         """
-        return self._evaluated("val")
+        return self._not_empty("val")
 
     def evaluation_images(
-        self, split: Split | None = None, *, limit: int | None = None, batch_size: int = 64
+        self, split: Split, *, limit: int | None = None, batch_size: int = 64
     ) -> Iterator[Float[Tensor, "b c h w"]]:
         """Batches of images in [-1, 1], in the order of the data set, without augmentation.
 
         Args:
-            split: what to read; the configured `split` by default.
+            split: what to read; "all" leaves the images of `val_root` out.
             limit: at most so many: the same evenly drawn subset in every run, whatever its seed.
             batch_size: of all batches but the last.
         """
-        dataset = self._evaluated(split or self.split)
+        dataset = self._not_empty(split)
         chosen = np.sort(permutation(0, "evaluation", 0, len(dataset))[:limit]).tolist()
         for start in range(0, len(chosen), batch_size):
             images = [dataset[index]["image"] for index in chosen[start : start + batch_size]]
@@ -186,12 +183,12 @@ class DataModule(pl.LightningDataModule):
     def _stream(self) -> TrainingStream:
         return TrainingStream(self.train_dataset(), seed=self.seed, augment=self.augment)
 
-    def _evaluated(self, split: Split) -> ImageDataset:
+    def _not_empty(self, split: Split) -> ImageDataset:
         dataset = self.dataset(split)
         if not len(dataset):
             raise UserError(
-                f"data.split={split} has no image with data.val_fraction={self.val_fraction}: "
-                "set data.val_fraction=0.2, data.val_root=<folder> or data.split=train"
+                f"split={split} has no image with data.val_fraction={self.val_fraction}: "
+                "set data.val_fraction=0.2 or data.val_root=<folder>, or evaluate another split"
             )
         return dataset
 

@@ -3,6 +3,7 @@
 import logging
 import os
 from bisect import bisect_left
+from pathlib import Path
 from typing import Any
 
 from freqgan.data.base import ImageDataset, Sample
@@ -20,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class ImageFolder(ImageDataset):
-    """Every image below a folder, its centre square resized; samples have "image".
+    """Every image below a folder, shorter side resized, centre cropped; samples have "image".
 
     The first `prepare` reads every file once: it finds the unreadable ones, hashes the content and keeps the
     pixels if they fit `cache_limit_gib`; a later one only lists the folder. A single 16-bit greyscale file
@@ -55,12 +56,7 @@ class ImageFolder(ImageDataset):
         self._reader = FolderReader(self.root, self.image_size, self.channels, self.max_pixels)
         settings = (self.image_size, self.channels, self.max_pixels, self.cache_limit_gib)
         key = digest(_SCAN_VERSION, os.path.realpath(self.root), listing, *settings)
-        directory = build_once(
-            self.cache_dir / "image_folder" / f"{self.image_size}px_{key}",
-            lambda building: scan_folder(
-                self._reader, self._names, building, keep_bytes=self.cache_limit_gib * 2**30
-            ),
-        )
+        directory = build_once(self.cache_dir / "image_folder" / f"{self.image_size}px_{key}", self._read_all)
         self._scan = FolderScan.load(directory)
         self._pixels = Pixels(directory / "pixels.npy") if (directory / "pixels.npy").exists() else None
         if self._scan.deep_colour:
@@ -68,6 +64,10 @@ class ImageFolder(ImageDataset):
                 "%s: %d images have 16-bit colour, read at 8 bits", self.root, self._scan.deep_colour
             )
         self._choose()
+
+    def _read_all(self, directory: Path) -> None:
+        _log.info("reading %d images of %s, once", len(self._names), self.root)
+        scan_folder(self._reader, self._names, directory, keep_bytes=self.cache_limit_gib * 2**30)
 
     def _choose(self) -> None:
         """Rows of the split, good ones in place of unreadable ones."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def square_pixels(image: Image.Image, *, image_size: int, channels: int, depth: int = 8) -> np.ndarray:
-    """The centre square of a picture, resized with antialiasing (bicubic), channels first.
+    """A picture resized (bicubic, antialiased) to its shorter side and cropped in the centre, channels first.
 
     Args:
         image: mode L, RGB or I;16.

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from freqgan.data.augment import Augment
 from freqgan.data.base import ImageDataset, Sample
+from freqgan.errors import UserError
 from freqgan.ops.keyed_random import permutation
 
 Batch = dict[str, Tensor | list[Any]]
@@ -53,12 +54,19 @@ class EndlessBatches(Sampler[list[int]]):
         images_seen: position of the first global batch.
         batch_size: the global batch.
         rank: of this process.
-        world_size: number of processes, a divisor of the batch.
+        world_size: number of processes.
+
+    Raises:
+        UserError: the processes cannot share the batch equally.
     """
 
     def __init__(self, *, images_seen: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
         if batch_size % world_size:
-            raise ValueError(f"batch_size={batch_size} must be divisible by world_size={world_size}")
+            below = batch_size - batch_size % world_size
+            fix = f"{below} or {below + world_size}" if below else f"{world_size}"
+            raise UserError(
+                f"data.batch_size={batch_size} is shared by {world_size} processes: set data.batch_size={fix}"
+            )
         self.batch_size, self.local_size = batch_size, batch_size // world_size
         self.first = images_seen + rank * self.local_size
 

@@ -1,0 +1,64 @@
+"""How many images a second each source gives through the training loader, one process and one thread."""
+
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from freqgan.data import Augment, ImageDataset, ImageFolder, OpenMoji, Scenes, TrainingStream, training_loader
+from freqgan.data.stream import EndlessBatches
+from tests.bench.timing import times
+
+BATCH = 64
+PHOTOS = 64
+
+
+def rows(rounds: int = 15) -> list[tuple[str, float, str]]:
+    """Name, images per CPU second, unit."""
+    with _folder_of_photos() as root:
+        folder = {"root": root, "image_size": 64, "cache_dir": root / "cache"}
+        sources = {
+            "openmoji 32 px": OpenMoji(image_size=32),
+            "openmoji 32 px, flipped": OpenMoji(image_size=32),
+            "image_folder 64 px, cached": ImageFolder(**folder),
+            "image_folder 64 px, decoded from 256 px JPEG": ImageFolder(**folder, cache_limit_gib=0.0),
+            "scenes 32 px": Scenes(image_size=32),
+            "scenes 32 px, pencil": Scenes(image_size=32, domain="b"),
+            "scenes 64 px": Scenes(image_size=64),
+        }
+        augments = {name: Augment(horizontal_flip="flipped" in name) for name in sources}
+        candidates = {name: _next_batch(source, augments[name]) for name, source in sources.items()}
+        seconds = times(candidates, rounds)
+    return [
+        (f"loader {name}", BATCH / statistics.median(measured), "images/s")
+        for name, measured in seconds.items()
+    ]
+
+
+def _next_batch(dataset: ImageDataset, augment: Augment) -> Callable[[], object]:
+    dataset.prepare()
+    stream = TrainingStream(dataset, seed=0, augment=augment)
+    batches = iter(training_loader(stream, EndlessBatches(images_seen=0, batch_size=BATCH)))
+    return lambda: next(batches)
+
+
+@contextmanager
+def _folder_of_photos() -> Iterator[Path]:
+    """Smooth noise as 256 px JPEG files: about as costly to decode as photographs."""
+    with tempfile.TemporaryDirectory() as directory:
+        rng = np.random.default_rng(0)
+        for number in range(PHOTOS):
+            coarse = Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8))
+            coarse.resize((256, 256), Image.Resampling.BICUBIC).save(
+                Path(directory) / f"{number}.jpg", quality=90
+            )
+        yield Path(directory)
+
+
+if __name__ == "__main__":
+    for name, value, unit in rows():
+        print(f"{name:50} {value:10.0f} {unit}")

@@ -1,0 +1,222 @@
+from functools import partial
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from PIL import Image
+
+import freqgan.data
+from freqgan.data import Augment, ImageFolder, Scenes, to_bytes, to_signed_range
+from freqgan.data.datamodule import DataModule
+from freqgan.errors import UserError
+
+CONF = Path(__file__).parents[2] / "conf" / "data"
+
+
+@pytest.fixture
+def scenes(tmp_path):
+    def make(length=60, **settings):
+        settings = {"image_size": 8, "num_classes": 9, "batch_size": 4, "cache_dir": tmp_path} | settings
+        return DataModule(source=partial(Scenes, length=length), **settings)
+
+    return make
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "pictures"
+    root.mkdir()
+    for i in range(10):
+        Image.new("RGB", (8, 8), (i, 0, 0)).save(root / f"{i}.png")
+
+    def make(**settings):
+        settings = {
+            "root": str(root),
+            "image_size": 8,
+            "batch_size": 2,
+            "cache_dir": tmp_path / "cache",
+        } | settings
+        return DataModule(source=ImageFolder, **settings)
+
+    return make
+
+
+class Recorder(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.batches = []
+
+    def training_step(self, batch):
+        self.batches.append(batch)
+
+    def configure_optimizers(self):
+        return []
+
+
+def fit(data, steps):
+    recorder = Recorder()
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=-1,
+        limit_train_batches=None,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        callbacks=[StopAfter(steps)],
+    )
+    trainer.fit(recorder, datamodule=data)
+    return recorder.batches
+
+
+class StopAfter(pl.Callback):
+    def __init__(self, steps):
+        self.steps = steps
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        trainer.should_stop = batch_idx + 1 >= self.steps
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning", "ignore:.*does not have many workers")
+def test_lightning_gets_one_endless_epoch_in_the_range_of_networks(scenes):
+    whole = fit(scenes(length=20, augment=Augment(horizontal_flip=True)), 12)  # more than two passes
+    assert len(whole) == 12
+    assert torch.cat([batch["position"] for batch in whole]).tolist() == list(range(48))
+    image = whole[0]["image"]
+    assert image.dtype == torch.float32
+    assert -1 <= image.min() < -0.5 < 0.5 < image.max() <= 1
+    assert whole[0]["label_map"].dtype == torch.uint8
+    resumed = scenes(length=20, augment=Augment(horizontal_flip=True), num_workers=1)
+    resumed.images_seen = 20
+    for got, expected in zip(fit(resumed, 3), whole[5:], strict=False):
+        assert torch.equal(got["image"], expected["image"])
+
+
+def test_ranges():
+    values = torch.arange(256, dtype=torch.uint8)
+    signed = to_signed_range(values)
+    assert torch.allclose(signed, values.float() * 2 / 255 - 1)
+    assert torch.equal(to_bytes(signed), values)
+    assert torch.equal(to_bytes(to_signed_range(values.float() / 255)), values)
+    batch = {"image": values[None], "image_b": values[None] / 255, "label_map": values, "caption": [["x"]]}
+    converted = DataModule(source=Scenes, image_size=8).on_after_batch_transfer(batch, 0)
+    assert torch.allclose(converted["image"], converted["image_b"])
+    assert converted["label_map"] is values
+    assert converted["caption"] == [["x"]]
+
+
+def test_sides_of_the_split_are_told_by_name(folder):
+    data = folder(val_fraction=0.4)
+    names = {
+        split: {data.dataset(split)[i]["image"][0, 0, 0].item() for i in range(len(data.dataset(split)))}
+        for split in ("train", "val")
+    }
+    assert names["train"] | names["val"] == set(range(10))
+    assert not names["train"] & names["val"]
+    assert names["val"]
+
+
+def test_a_validation_folder_leaves_all_of_root_for_training(folder, tmp_path):
+    other = tmp_path / "held_out"
+    other.mkdir()
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(other / "0.png")
+    data = folder(val_root=str(other))
+    assert len(data.train_dataset()) == len(data.dataset("all")) == 10
+    assert data.val_dataset()[0]["image"][0, 0, 0] == 200
+
+
+def test_evaluation_images_come_in_order_and_a_subset_is_always_the_same(folder):
+    def values(seed, **options):
+        batches = list(folder(seed=seed).evaluation_images("all", **options))
+        return [len(batch) for batch in batches], [
+            round(x) for x in ((torch.cat(batches)[:, 0, 0, 0] + 1) * 127.5).tolist()
+        ]
+
+    assert values(0, batch_size=4) == ([4, 4, 2], list(range(10)))
+    sizes, chosen = values(0, limit=5, batch_size=4)
+    assert sizes == [4, 1]
+    assert chosen == sorted(set(chosen)) != list(range(5))
+    assert values(9, limit=5, batch_size=4)[1] == chosen
+    assert values(0, limit=99)[1] == list(range(10))
+
+
+def test_fingerprint(folder, scenes):
+    assert folder().fingerprint() == folder(batch_size=5, seed=3).fingerprint()
+    assert (
+        len(
+            {folder().fingerprint(), folder(val_fraction=0.5).fingerprint(), folder(channels=1).fingerprint()}
+        )
+        == 3
+    )
+
+
+def test_skipped_files_are_logged_once_by_name(folder, tmp_path, caplog):
+    (tmp_path / "pictures" / "5_broken.png").write_text("no image")
+    with pytest.raises(UserError, match=r"5_broken\.png cannot be read"):
+        folder().prepare_data()
+    data = folder(on_error="skip", val_fraction=0.0)
+    data.prepare_data()
+    data.setup("fit")
+    data.train_dataset()
+    assert caplog.text.count("5_broken.png") == 1
+    assert "1 of 11 images skipped" in caplog.text
+    assert [error.name for error in data.train_dataset().skipped] == ["5_broken.png"]
+
+
+def test_mistakes_are_told_before_the_first_step(folder, scenes, tmp_path):
+    with pytest.raises(
+        UserError,
+        match=r"data\.batch_size=11 is more than the 10 training images: set data\.batch_size=10 or",
+    ):
+        folder(batch_size=11, val_fraction=0.0).setup("fit")
+    with pytest.raises(UserError, match=r"split=val has no image with data\.val_fraction=0\.0"):
+        folder(val_fraction=0.0).val_dataset()
+    with pytest.raises(UserError, match=r"data\.num_classes=5, Scenes has 9: set data\.num_classes=9"):
+        scenes(num_classes=5).prepare_data()
+    with pytest.raises(UserError, match=r"data\.num_classes=5, ImageFolder has null"):
+        folder(num_classes=5).prepare_data()
+    with pytest.raises(UserError, match=r"data\.root is empty"):
+        folder(root=None).prepare_data()
+    with pytest.raises(UserError, match=r"data\.root=x is not read by Scenes"):
+        scenes(root="x").prepare_data()
+    with pytest.raises(UserError) as error:
+        scenes(batch_size=0, num_workers=-1)
+    assert [line.split("=")[0] for line in error.value.lines] == ["data.batch_size", "data.num_workers"]
+
+
+def test_an_empty_validation_split_does_not_stop_training(folder):
+    data = folder(val_fraction=0.0)
+    data.prepare_data()
+    data.setup("fit")
+    assert len(data.fingerprint()) == 16
+    assert next(iter(data.train_dataloader()))["image"].shape == (2, 3, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["openmoji", "image_folder", "scenes"])
+def test_shipped_files_build_without_touching_data(name, tmp_path):
+    shipped = OmegaConf.load(CONF / f"{name}.yaml")
+    config = OmegaConf.create({"paths": {"cache_dir": str(tmp_path)}, "seed": 7, "data": shipped})
+    data = instantiate(config.data)
+    assert type(data) is freqgan.data.DataModule
+    assert data.seed == 7
+    assert not list(tmp_path.iterdir())
+    if name == "scenes":
+        data.setup("fit")
+        assert len(data.train_dataset()) > 10_000
+
+
+def test_importing_the_package_leaves_lightning_alone():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, freqgan.data; print('pytorch_lightning' in sys.modules or 'torchvision' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+    with pytest.raises(AttributeError, match="Nothing"):
+        freqgan.data.Nothing  # noqa: B018
