@@ -8,6 +8,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,9 @@ def build_once(directory: Path, build: Callable[[Path], None]) -> Path:
                 shutil.rmtree(building, ignore_errors=True)
                 building.mkdir()
                 build(building)
+                for file in building.iterdir():
+                    with open(file, "rb") as written:
+                        os.fsync(written.fileno())
                 building.rename(directory)
     except OSError as error:
         raise _storage_error(directory, error) from error

@@ -84,9 +84,9 @@ class DataModule(pl.LightningDataModule):
         self.dataset("val")
 
     def setup(self, stage: str) -> None:
-        """Check before the first step what would fail in it."""
+        """Make one training sample here and now: what would fail in a worker fails with a plain message."""
         if stage == "fit":
-            self._stream()
+            self._stream()[self.images_seen]
 
     def dataset(self, split: Split) -> ImageDataset:
         """A split of the source, prepared; it may be empty.

@@ -6,6 +6,8 @@ from bisect import bisect_left
 from pathlib import Path
 from typing import Any
 
+import PIL
+
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import build_once, digest
 from freqgan.data.decode import MAX_PIXELS, UnreadableImageError
@@ -55,19 +57,18 @@ class ImageFolder(ImageDataset):
         self._names = [name for name, *_ in listing]
         self._reader = FolderReader(self.root, self.image_size, self.channels, self.max_pixels)
         settings = (self.image_size, self.channels, self.max_pixels, self.cache_limit_gib)
-        key = digest(_SCAN_VERSION, os.path.realpath(self.root), listing, *settings)
+        key = digest(_SCAN_VERSION, PIL.__version__, os.path.realpath(self.root), listing, *settings)
         directory = build_once(self.cache_dir / "image_folder" / f"{self.image_size}px_{key}", self._read_all)
         self._scan = FolderScan.load(directory)
         self._pixels = Pixels(directory / "pixels.npy") if (directory / "pixels.npy").exists() else None
-        if self._scan.deep_colour:
-            _log.warning(
-                "%s: %d images have 16-bit colour, read at 8 bits", self.root, self._scan.deep_colour
-            )
         self._choose()
 
     def _read_all(self, directory: Path) -> None:
         _log.info("reading %d images of %s, once", len(self._names), self.root)
         scan_folder(self._reader, self._names, directory, keep_bytes=self.cache_limit_gib * 2**30)
+        deep_colour = FolderScan.load(directory).deep_colour
+        if deep_colour:
+            _log.warning("%s: %d images have 16-bit colour, read at 8 bits", self.root, deep_colour)
 
     def _choose(self) -> None:
         """Rows of the split, good ones in place of unreadable ones."""

@@ -1,6 +1,5 @@
 """From a decoded picture of any size to a square array, to a file of arrays, to a tensor."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -54,8 +53,6 @@ def write_pixels(path: Path, shape: tuple[int, ...], dtype: np.dtype, images: It
         np.lib.format.write_array_header_1_0(file, header)
         for image in images:
             file.write(np.ascontiguousarray(image, dtype=dtype).tobytes())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 class Pixels:

@@ -1,5 +1,6 @@
 import logging
 import os
+import pickle
 import shutil
 
 import numpy as np
@@ -202,6 +203,20 @@ def test_skip_takes_the_next_good_file_by_index(folder, damaged, limit):
             assert torch.equal(
                 dataset[index]["image"], torch.from_numpy(np.array(square).transpose(2, 0, 1))
             ), name
+
+
+def test_larger_images_than_allowed_are_unreadable(folder, root):
+    picture(0, size=(30, 30)).save(root / "large.png")
+    assert [error.name for error in folder(root, max_pixels=899, on_error="skip").skipped] == ["large.png"]
+    assert not folder(root, max_pixels=900).skipped
+
+
+@pytest.mark.parametrize("limit", [4.0, 0.0])
+def test_a_prepared_set_travels_to_other_processes(folder, root, limit):
+    dataset = folder(root, cache_limit_gib=limit)
+    packed = pickle.dumps(dataset)
+    assert len(packed) < 2500
+    assert torch.equal(all_images(pickle.loads(packed)), all_images(dataset))
 
 
 def test_a_folder_of_unreadable_files_is_an_error_even_with_skip(folder, tmp_path):
