@@ -1,1 +1,39 @@
-"""Placeholder."""
+"""Metrics in torchmetrics' form and the named protocols that run them.
+
+The metric classes are imported when first asked for: torchmetrics takes seconds to import, and composing or
+checking a config needs only the protocols.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from freqgan.metrics.protocols import GenerationProtocol, NoEvaluation
+
+if TYPE_CHECKING:
+    from freqgan.metrics.band_statistics import BandStatisticsDistance
+    from freqgan.metrics.feature_distances import FeatureDistances
+    from freqgan.metrics.prdc import PRDC
+    from freqgan.metrics.spectrum import SpectrumDistance
+
+__all__ = [
+    "PRDC",
+    "BandStatisticsDistance",
+    "FeatureDistances",
+    "GenerationProtocol",
+    "NoEvaluation",
+    "SpectrumDistance",
+]
+
+
+_MODULES = {
+    "PRDC": "prdc",
+    "BandStatisticsDistance": "band_statistics",
+    "FeatureDistances": "feature_distances",
+    "SpectrumDistance": "spectrum",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
