@@ -15,26 +15,32 @@ from freqgan.data import ImageFolder, to_signed_range
 from freqgan.errors import UserError
 from freqgan.hardware import Hardware
 from freqgan.runs import write_json
-from freqgan.runs.stored import describe_checkpoint
-from freqgan.sample import rebuild
+from freqgan.runs.stored import load_system
 
 
 def main(cfg: DictConfig) -> None:
     """Writes `evaluation/<protocol>.json` and prints it."""
     settings = config.resolve(cfg)
     if (settings["run"] is None) == (settings["images"] is None):
-        raise UserError("evaluate judges a run or a folder: set either run=<dir> or images=<folder>, with data=<option>")
+        raise UserError(
+            "evaluate judges a run or a folder: set either run=<dir> or images=<folder>, with data=<option>"
+        )
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
     protocol = config.build(settings["metrics"], **({"num_images": settings["n"]} if settings["n"] else {}))
     data = config.build(settings["data"])
     data.prepare_data()
     cache = Path(settings["paths"]["cache_dir"]).expanduser()
-    about: dict[str, Any] = {"protocol": protocol.name, "split": settings["split"], "data_fingerprint": data.fingerprint()}
+    about: dict[str, Any] = {
+        "protocol": protocol.name,
+        "split": settings["split"],
+        "data_fingerprint": data.fingerprint(),
+    }
     if settings["run"] is not None:
-        system, content = rebuild(settings)
-        about |= describe_checkpoint(content, settings["weights"]) | {"seed": settings["seed"]}
+        system, content = load_system(settings["run"], checkpoint=settings["checkpoint"], allow=settings["allow"])
+        system.to("cuda" if hardware.on_gpu else "cpu")
         chosen = {name: settings[name] for name in ("split", "seed", "weights")}
+        about |= chosen | {"images_seen": content["clock"]["images_seen"]}
         values = system.measure(protocol, data, **chosen, cache_dir=cache)
         folder = Path(settings["output"] or Path(settings["run"]) / "evaluation")
     else:
@@ -62,11 +68,17 @@ def pictures_of(folder: Path, data: Any, needed: int) -> Callable[[int, int], Te
         UserError: the folder holds fewer pictures than the protocol needs.
     """
     pictures = ImageFolder(
-        root=str(folder), split="all", image_size=data.image_size, channels=data.channels, cache_dir=data.cache_dir
+        root=str(folder),
+        split="all",
+        image_size=data.image_size,
+        channels=data.channels,
+        cache_dir=data.cache_dir,
     )
     pictures.prepare()
     if len(pictures) < needed:
-        raise UserError(f"images={folder} holds {len(pictures)} pictures, the protocol needs {needed}: set n={len(pictures)}")
+        raise UserError(
+            f"images={folder} holds {len(pictures)} pictures, the protocol needs {needed}: set n={len(pictures)}"
+        )
 
     def read(first: int, count: int) -> Tensor:
         return to_signed_range(torch.stack([pictures[i]["image"] for i in range(first, first + count)]))

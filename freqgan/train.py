@@ -54,18 +54,16 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
     clock = Clock(**settings["budget"])
     torch.manual_seed(seed)
     system: System = config.build_model(settings, clock=clock, seed=seed)
-    system.to(memory_format=hardware.layout)  # type: ignore[call-overload]
+    system.to(memory_format=hardware.layout)
     if hardware.compile:
         for network in system.players().values():
             network.compile()
     journal = callbacks.Journal(run, list(build_all(settings["logger"])), every_steps=every)
     store = callbacks.CheckpointStore(run, journal, **settings["checkpoint"])
-    around: list[pl.Callback] = [callbacks.Interruption(), journal, *build_all(settings["callbacks"])]
-    around.append(callbacks.SampleGrid(run, journal, **settings["samples"], seed=seed))
-    if settings["metrics"]:
-        protocol, cache = config.build(settings["metrics"]), Path(settings["paths"]["cache_dir"]).expanduser()
-        judge = callbacks.Evaluation(run, journal, store, protocol, **settings["evaluation"], cache_dir=cache, seed=seed)
-        around.append(judge)
+    around: list[pl.Callback] = [journal, callbacks.Interruption(), *build_all(settings["callbacks"])]
+    protocol, cache = config.build(settings["metrics"]), Path(settings["paths"]["cache_dir"]).expanduser()
+    judge = callbacks.Evaluation(run, journal, store, protocol, **settings["evaluation"], cache_dir=cache, seed=seed)
+    around += [callbacks.SampleGrid(run, journal, **settings["samples"], seed=seed), judge]
     quiet_lightning()
     trainer = pl.Trainer(
         **hardware.trainer_arguments(),

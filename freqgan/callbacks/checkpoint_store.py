@@ -75,7 +75,9 @@ class CheckpointStore(pl.Callback):
         if best and trainer.is_global_zero:
             copy_whole(path, self.folder / "best.ckpt")
 
-    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         """The config travels inside as plain data."""
         checkpoint["config"] = self.config
 

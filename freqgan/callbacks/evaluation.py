@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 
 from freqgan.callbacks.checkpoint_store import CheckpointStore
 from freqgan.callbacks.journal import Journal
-from freqgan.metrics import GenerationProtocol
+from freqgan.metrics import GenerationProtocol, NoEvaluation
 from freqgan.runs import RunDirectory, write_json
 from freqgan.systems import System
 
@@ -37,7 +37,7 @@ class Evaluation(pl.Callback):
         run: RunDirectory,
         journal: Journal,
         store: CheckpointStore,
-        protocol: GenerationProtocol,
+        protocol: GenerationProtocol | NoEvaluation,
         *,
         at_start: Literal["full", "small", "off"],
         every_images: int | None,
@@ -73,6 +73,8 @@ class Evaluation(pl.Callback):
         self._judged_at = images
         begun = time.monotonic()
         values = self._measure(trainer, system, self.protocol)
+        if not values:
+            return
         self.journal.write(system, {f"val/{name}": value for name, value in values.items()})
         first, value = next(iter(values.items()))
         log.info("%s = %.4g at %d images (%.0f s)", first, value, images, time.monotonic() - begun)
@@ -98,8 +100,8 @@ class Evaluation(pl.Callback):
         if pl_module.due(self.every_images, share=0.5) or pl_module.clock.finished:
             self.judge(trainer, pl_module)
 
-    def _measure(self, trainer: pl.Trainer, system: System, protocol: GenerationProtocol) -> dict[str, float]:
+    def _measure(
+        self, trainer: pl.Trainer, system: System, protocol: GenerationProtocol | NoEvaluation
+    ) -> dict[str, float]:
         data = trainer.datamodule  # type: ignore[attr-defined]
-        return system.measure(
-            protocol, data, split=self.split, seed=self.seed, weights="ema", cache_dir=self.cache_dir
-        )
+        return system.measure(protocol, data, split=self.split, seed=self.seed, weights="ema", cache_dir=self.cache_dir)

@@ -7,7 +7,6 @@ from typing import Any, final
 import pytorch_lightning as pl
 
 from freqgan.errors import InterruptedRunError
-from freqgan.systems import System
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
@@ -16,7 +15,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 class Interruption(pl.Callback):
     """Remembers a signal that comes within a step and acts on it after the step; between steps it acts at once.
 
-    Must be the first callback, so that the step is over for it before the others write anything.
+    Its place is behind the journal, which belongs to the step, and before all that takes time between steps.
     """
 
     def __init__(self) -> None:
@@ -28,7 +27,9 @@ class Interruption(pl.Callback):
         """Takes over the signals, from Lightning too: it would end a run with exit status 0 and no checkpoint."""
         self._old = {signum: signal.signal(signum, self._handle) for signum in SIGNALS}
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """A step begins."""
         self._inside = True
 

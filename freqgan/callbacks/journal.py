@@ -92,6 +92,17 @@ class Journal(pl.Callback):
         for mirror in list(self.mirrors):
             self._tell(mirror, lambda m: m.picture(key, path, images_seen))
 
+    def state_dict(self) -> dict[str, Any]:
+        """Terms of the steps since the last row."""
+        return {
+            "sums": {name: total.cpu() for name, total in self._sums.items()},
+            "counts": dict(self._counts),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continues the row that was being added up."""
+        self._sums, self._counts = dict(state_dict["sums"]), dict(state_dict["counts"])
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Drops rows that were written after the checkpoint this run continues from."""
         assert isinstance(pl_module, System)
@@ -107,7 +118,7 @@ class Journal(pl.Callback):
         """Adds up the terms of a step, and writes their means when a row is due."""
         assert isinstance(pl_module, System)
         for name, value in outputs.items():
-            self._sums[name] = self._sums.get(name, 0) + value
+            self._sums[name] = value + self._sums[name].to(value.device) if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
         clock = pl_module.clock
         if clock.steps % self.every_steps == 0 or clock.finished:

@@ -69,7 +69,8 @@ def describe(images: int, end: int | None, speed: float, terms: Any) -> str:
     >>> describe(50, 100, 10.0, {"generator/LL1/adversarial": 1.0, "generator/HL1/adversarial": 0.5})
     '50/100 images · 10 images/s · 0:05 left · generator 1.50'
     """
-    left = f"{int((end - images) / max(speed, 1e-9) // 60)}:{int((end - images) / max(speed, 1e-9) % 60):02d} left" if end else "measuring"
+    seconds = max((end or 0) - images, 0) / max(speed, 1e-9)
+    left = f"{int(seconds // 60)}:{int(seconds % 60):02d} left" if end else "measuring"
     totals: dict[str, float] = {}
     for name, value in terms.items():
         player = name.split("/", 1)[0]

@@ -81,9 +81,7 @@ def grid(images: Tensor, *, columns: int | None = None, gap: int = 2) -> Tensor:
     return sheet
 
 
-def save_grid(
-    images: Tensor, path: Path, *, columns: int | None = None, gap: int = 2, enlarge: bool = True
-) -> None:
+def save_grid(images: Tensor, path: Path, *, columns: int | None = None, gap: int = 2, enlarge: bool = True) -> None:
     """Writes `grid` as PNG; where `enlarge`, small ones by whole pixels."""
     sheet = grid(images, columns=columns, gap=gap)
     scale = max(1, 512 // sheet.shape[-1]) if enlarge else 1

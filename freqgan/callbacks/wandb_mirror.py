@@ -1,4 +1,4 @@
-"""Weights & Biases as a mirror of the journal: online where there is an account, offline otherwise, never in the way."""
+"""Weights & Biases as a mirror of the journal: online with an account, offline without one, never in the way."""
 
 import logging
 import netrc
@@ -43,24 +43,27 @@ class WandbMirror(Mirror):
         import wandb
 
         mode = os.environ.get("WANDB_MODE") or (self.mode if self.mode != "auto" else default_mode())
-        settings = {"console": "off", "disable_git": True, "disable_code": True, "silent": True, "init_timeout": self.init_timeout}
+        settings = wandb.Settings(
+            console="off", disable_git=True, disable_code=True, silent=True, init_timeout=self.init_timeout
+        )
+        record = run.record
         arguments: dict[str, Any] = {
             "project": self.project,
             "entity": self.entity,
             "name": f"{config['name']}/{run.path.name}",
-            "group": config.get("group"),
-            "job_type": config.get("job_type"),
-            "tags": config.get("tags"),
-            "config": config | {"run": run.record},
+            "group": config["group"],
+            "job_type": config["job_type"],
+            "tags": config["tags"],
+            "config": config | {"run": record},
             "dir": str(run.path),
+            "settings": settings,
         }
-        record = run.record
         known = {"id": record["wandb_id"], "resume": "allow"} if "wandb_id" in record and mode == "online" else {}
         try:
-            self._run = wandb.init(mode=mode, settings=wandb.Settings(**settings), **arguments, **known)
+            self._run = wandb.init(**{"mode": mode} | arguments | known)
         except Exception as error:
             log.warning("W&B could not be reached (%s); the run is kept offline", error)
-            self._run = wandb.init(mode="offline", settings=wandb.Settings(**settings), **arguments)
+            self._run = wandb.init(**{"mode": "offline"} | arguments)
         self._run.define_metric("images_seen")
         self._run.define_metric("*", step_metric="images_seen")
         run.write_record(wandb_id=self._run.id, wandb_mode=mode)
@@ -77,7 +80,7 @@ class WandbMirror(Mirror):
 
     def finish(self, exit_status: int) -> None:
         """Closes the W&B run with the exit status of the command."""
-        self._run.finish(exit_code=exit_status, quiet=True)
+        self._run.finish(exit_code=exit_status)
 
 
 def default_mode() -> str:

@@ -44,4 +44,5 @@ def interpolation_penalty(
     """
     weight = mix.view(-1, *[1] * (real.dim() - 1)).to(real)
     gradient = input_gradient(critic, weight * real + (1 - weight) * fake)
-    return (gradient.norm(dim=1) - 1).square().mean()
+    penalty: Tensor = (gradient.norm(dim=1) - 1).square().mean()
+    return penalty

@@ -36,7 +36,9 @@ def cascade_sources(
                 raise UserError(f"model.cascade.{name} is no band of this transform: choose from {', '.join(names)}")
             before = names[: names.index(name)]
             if late := [source for source in sources if source not in before]:
-                raise UserError(f"model.cascade.{name}: {late[0]} is not made before it; it may see {', '.join(before) or 'none'}")
+                raise UserError(
+                    f"model.cascade.{name}: {late[0]} is not made before it; it may see {', '.join(before) or 'none'}"
+                )
         return {name: tuple(cascade.get(name, ())) for name in names}
     first = {"none": lambda i: i, "previous": lambda i: max(0, i - 1), "all": lambda i: 0}[cascade]
     return {name: tuple(names[first(i) : i]) for i, name in enumerate(names)}

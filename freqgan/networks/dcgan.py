@@ -72,8 +72,8 @@ def initialize(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.GroupNorm):
         nn.init.normal_(module.weight, 1.0, 0.02)
-    if getattr(module, "bias", None) is not None:
-        nn.init.zeros_(module.bias)
+    if isinstance(bias := getattr(module, "bias", None), Tensor):
+        nn.init.zeros_(bias)
 
 
 class Halving(nn.Sequential):
@@ -146,9 +146,7 @@ class DCGANGenerator(nn.Module):
             Halving(tower[i], tower[i + 1], norm="none" if i == 0 else norm)
             for i in range(count if context_channels else 0)
         )
-        self.stages = nn.ModuleList(
-            Doubling(width[i] + skip[i], width[i + 1], norm=norm) for i in range(count - 1)
-        )
+        self.stages = nn.ModuleList(Doubling(width[i] + skip[i], width[i + 1], norm=norm) for i in range(count - 1))
         self.to_image: nn.Module = (
             nn.ConvTranspose2d(width[-1] + skip[-1], out_channels, 4, 2, 1)
             if count
@@ -202,9 +200,7 @@ class DCGANDiscriminator(nn.Module):
         count = halvings(image_size)
         width = [in_channels + context_channels, *widths(count, channels=channels, max_channels=max_channels)]
         first: Norm = "spectral" if norm == "spectral" else "none"
-        self.stages = nn.Sequential(
-            *(Halving(width[i], width[i + 1], norm=norm if i else first) for i in range(count))
-        )
+        self.stages = nn.Sequential(*(Halving(width[i], width[i + 1], norm=norm if i else first) for i in range(count)))
         side = (image_size[0] >> count, image_size[1] >> count)
         self.to_logit: nn.Module = nn.Conv2d(width[-1], 1, side)
         initialize(self.to_logit)
@@ -214,7 +210,7 @@ class DCGANDiscriminator(nn.Module):
     def forward(
         self, image: Float[Tensor, "b c h w"], context: Float[Tensor, "b k h w"] | None = None
     ) -> Float[Tensor, "b"]:
-        """One logit per image: positive means real."""
+        """One logit per image, in float32 at least: positive means real."""
         x = image if context is None else torch.cat([image, context], 1)
-        logits: Tensor = self.to_logit(self.stages(x))
-        return logits.flatten()
+        logits: Tensor = self.to_logit(self.stages(x)).flatten()
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))

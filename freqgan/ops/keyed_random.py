@@ -33,7 +33,7 @@ def numpy_generator(seed: int, purpose: str, *position: int) -> np.random.Genera
 
 @lru_cache(maxsize=8)
 def permutation(seed: int, purpose: str, epoch: int, n: int) -> np.ndarray:
-    """The order of pass `epoch` over n items, as an int64 array; sample k of a run is `permutation(…, k // n)[k % n]`."""
+    """The order of pass `epoch` over n items, int64; sample k of a run is `permutation(…, k // n, n)[k % n]`."""
     order = numpy_generator(seed, purpose, epoch).permutation(n)
     order.setflags(write=False)
     return order

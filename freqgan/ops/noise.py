@@ -10,9 +10,7 @@ from torch import Tensor
 from freqgan.errors import UserError
 
 
-def orthogonal_frame(
-    directions: Float[Tensor, "b d n"], lengths: Float[Tensor, "b d n"]
-) -> Float[Tensor, "b n d"]:
+def orthogonal_frame(directions: Float[Tensor, "b d n"], lengths: Float[Tensor, "b d n"]) -> Float[Tensor, "b n d"]:
     """Rows that are each N(0, I) in d dimensions and orthogonal to the other rows of their sample.
 
     The Q of a Gaussian matrix whose R has a positive diagonal is uniform over orthonormal frames; a length drawn
@@ -30,4 +28,5 @@ def orthogonal_frame(
         raise UserError(f"model.latent_dim={d} is too small for {n} orthogonal noise vectors: set it to at least {n}")
     q, r = torch.linalg.qr(directions)
     sign = torch.diagonal(r, dim1=1, dim2=2).sign()
-    return (q * (sign * lengths.norm(dim=1)).unsqueeze(1)).transpose(1, 2)
+    frame: Tensor = (q * (sign * lengths.norm(dim=1)).unsqueeze(1)).transpose(1, 2)
+    return frame

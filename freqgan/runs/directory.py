@@ -1,6 +1,6 @@
 """A run's directory: what lies where, who holds it, and what became of it.
 
-    config.yaml  run.json  metrics.jsonl  train.log  checkpoints/  samples/  evaluation/
+config.yaml  run.json  metrics.jsonl  train.log  checkpoints/  samples/  evaluation/
 """
 
 import fcntl

@@ -1,9 +1,9 @@
 """Which directory a training command works in: a new one, or one that continues.
 
-    resume=null      a new run
-    resume=auto      the newest run of this name that no process holds: continued if unfinished, left alone if finished
-    resume=must      the same, but never a new run
-    resume=<path>    this run directory or checkpoint file
+resume=null      a new run
+resume=auto      the newest run of this name that no process holds: continued if unfinished, left alone if finished
+resume=must      the same, but never a new run
+resume=<path>    this run directory or checkpoint file
 """
 
 import logging
@@ -18,7 +18,23 @@ from freqgan.runs.files import read_checkpoint
 
 log = logging.getLogger(__name__)
 
-NOT_COMPARED = ("paths", "hardware", "logger", "callbacks", "resume", "resume_override", "tags", "group", "job_type")
+NOT_COMPARED = (
+    "paths",
+    "hardware",
+    "logger",
+    "callbacks",
+    "resume",
+    "resume_override",
+    "tags",
+    "group",
+    "job_type",
+)
+NOT_COMPARED_OF_DATA = (
+    "root",
+    "val_root",
+    "cache_dir",
+    "num_workers",
+)  # its fingerprint says what the data are
 VERSIONS_COMPARED = ("freqgan", "torch", "torchvision", "pytorch-lightning", "numpy")
 
 
@@ -55,7 +71,9 @@ def choose(parent: Path, resume: str | None) -> Choice:
             if choice.checkpoint is not None or choice.finished:
                 return choice
         if resume == "must":
-            raise UserError(f"resume=must found no run with a whole checkpoint under {parent}: use resume=auto to start one")
+            raise UserError(
+                f"resume=must found no run with a whole checkpoint under {parent}: use resume=auto to start one"
+            )
         return Choice()
     path = Path(resume)
     if path.is_file():
@@ -63,7 +81,9 @@ def choose(parent: Path, resume: str | None) -> Choice:
     elif path.is_dir():
         choice = _continue(RunDirectory(path), None)
     else:
-        raise UserError(f"resume={resume} does not exist: name a run directory or a checkpoint file, or use resume=auto")
+        raise UserError(
+            f"resume={resume} does not exist: name a run directory or a checkpoint file, or use resume=auto"
+        )
     if choice.checkpoint is None:
         raise UserError(f"resume={resume} holds no whole checkpoint: start a new run without resume")
     return choice
@@ -97,6 +117,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
 def identity(config: Mapping[str, Any], fingerprint: str, versions: Mapping[str, Any]) -> dict[str, Any]:
     """What must not change in a run: its config without places and machines, its data, and its versions."""
     kept = {key: value for key, value in config.items() if key not in NOT_COMPARED}
+    kept["data"] = {key: value for key, value in config.get("data", {}).items() if key not in NOT_COMPARED_OF_DATA}
     seen = {name: versions.get(name) for name in VERSIONS_COMPARED}
     return kept | {"data_fingerprint": fingerprint, "versions": seen}
 

@@ -64,7 +64,10 @@ def session(run: RunDirectory) -> Iterator[None]:
 def logging_to(path: Path) -> Iterator[None]:
     """Sends the package's log to the terminal and to a file."""
     logger = logging.getLogger("freqgan")
-    terminal = RichHandler(console=Console(stderr=True), show_path=False, show_level=False, omit_repeated_times=False)
+    terminal: logging.Handler = logging.StreamHandler()
+    terminal.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    if sys.stderr.isatty():
+        terminal = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
     file = logging.FileHandler(path, delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger.setLevel(logging.INFO)
@@ -80,7 +83,9 @@ def logging_to(path: Path) -> Iterator[None]:
 
 def cpu_seconds() -> float:
     """Processor time of this process and the children it has waited for."""
-    return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    return sum(
+        u.ru_utime + u.ru_stime for u in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def peak_memory_gib() -> float:

@@ -1,35 +1,32 @@
 """Runs as other verbs use them: a system rebuilt from its stored config, with the weights of a checkpoint."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from freqgan import config
 from freqgan.errors import UserError
 from freqgan.runs.directory import RunDirectory
-from freqgan.runs.files import read_checkpoint
+from freqgan.runs.files import Checkpoint, read_checkpoint
 
 
-def load_weights(system: Any, run: Path, checkpoint: str) -> dict[str, Any]:
-    """Loads the raw and the averaged weights of a checkpoint into a system; returns the checkpoint.
+def load_system(run: str, *, checkpoint: str, allow: list[str]) -> tuple[Any, Checkpoint]:
+    """The system of a run with its raw and averaged weights, on the CPU, and the checkpoint they come from.
 
     Args:
-        system: built from the run's own config.
         run: the run's directory.
         checkpoint: last, best, or a file.
+        allow: names of the user's own classes that the stored config may build.
 
     Raises:
-        UserError: no such checkpoint, or one of another model.
+        UserError: no such run or checkpoint, a config that is refused, or a checkpoint of another model.
     """
-    path = RunDirectory(run).checkpoint(checkpoint)
+    stored = config.load_run(run, allow)
+    path = RunDirectory(Path(run)).checkpoint(checkpoint)
     content = read_checkpoint(path)
+    system = config.build_model(stored, seed=stored["seed"])
     try:
         system.load_state_dict(content["state_dict"] | content["ema"])
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise UserError(f"{path} does not fit the model of {run}/config.yaml ({first})") from error
-    return content
-
-
-def describe_checkpoint(content: Mapping[str, Any], weights: str) -> dict[str, Any]:
-    """Facts that belong beside any result made from a checkpoint."""
-    return {"images_seen": content["clock"]["images_seen"], "weights": weights}
+    return system.eval(), content

@@ -7,10 +7,10 @@ from which a run continues exactly.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import pytorch_lightning as pl
 import torch
@@ -21,7 +21,7 @@ from freqgan.errors import DivergedError, UserError
 from freqgan.ops.keyed_random import key, torch_generator
 from freqgan.systems.clock import Clock
 from freqgan.systems.parallel import agree, average_gradients, rank, world_size
-from freqgan.systems.rules import Batch, Outputs, Player, Rows, Rules, Terms, Weights, detached, problems
+from freqgan.systems.rules import Batch, Known, Outputs, Player, Rows, Rules, Terms, Weights, detached, problems
 
 Part = tuple[Batch, Rows]
 
@@ -38,7 +38,7 @@ class System(pl.LightningModule, ABC):
         UserError: a term is unknown to the method, or a rule is out of its range.
     """
 
-    TERMS: Mapping[Player, tuple[str, ...]]
+    TERMS: ClassVar[Known]
 
     def __init__(self, *, generator: nn.Module, discriminator: nn.Module | None, **rules: Unpack[Rules]) -> None:
         super().__init__()
@@ -98,8 +98,8 @@ class System(pl.LightningModule, ABC):
             purpose: separates the draws of one step.
             make: draws n rows from a generator.
         """
-        first, count, total = self._rows
-        rows = make(torch_generator(self.seed, purpose, self.clock.images_seen), total)[first : first + count]
+        first, end, total = self._rows
+        rows = make(torch_generator(self.seed, purpose, self.clock.images_seen), total)[first:end]
         return rows.to(self.device, non_blocking=True)
 
     def wants(self, player: Player, term: str) -> bool:
@@ -162,7 +162,7 @@ class System(pl.LightningModule, ABC):
         return [
             (
                 {name: value[i : i + size] for name, value in batch.items()},
-                Rows(first + i, min(size, local - i), total),
+                Rows(first + i, first + min(i + size, local), total),
             )
             for i in range(0, local, size)
         ]
@@ -176,8 +176,8 @@ class System(pl.LightningModule, ABC):
     def _turn(self, player: Player, parts: Sequence[Part], outputs: Sequence[Outputs | None]) -> Terms:
         """Updates one player; the other one's weights take no gradient meanwhile."""
         players = self.players()
-        for name, network in players.items():
-            network.requires_grad_(name == player)
+        for other, network in players.items():
+            network.requires_grad_(other == player)
         optimizer = dict(zip(players, _as_list(self.optimizers()), strict=True))[player]
         optimizer.zero_grad(set_to_none=True)
         log: Terms = {}
@@ -243,6 +243,7 @@ class System(pl.LightningModule, ABC):
         state = checkpoint["state_dict"]
         checkpoint["ema"] = {name: state.pop(name) for name in [n for n in state if n.startswith("ema.")]}
         checkpoint["clock"] = self.clock.state_dict()
+        checkpoint["global_step"] = self.clock.steps
         checkpoint.pop("loops", None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ DCGAN (Radford et al. 2015), which this is with `transform=identity`. Departure:
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Unpack, final
+from typing import Any, ClassVar, Literal, Unpack, final
 
 import torch
 from jaxtyping import Float
@@ -18,8 +18,9 @@ from freqgan.networks import BandDiscriminators, BandGenerators, cascade_sources
 from freqgan.ops.keyed_random import torch_generator
 from freqgan.ops.noise import orthogonal_frame
 from freqgan.systems.base import System
-from freqgan.systems.rules import Batch, Outputs, Rules, Terms, Weights
-from freqgan.transforms import Transform, UnitScale
+from freqgan.systems.rules import Batch, Known, Outputs, Rules, Terms, Weights
+from freqgan.transforms import Transform
+from freqgan.transforms.unit_scale import UnitScale
 
 CALIBRATION_IMAGES = 4096
 
@@ -45,7 +46,7 @@ class FrequencyGAN(System):
         UserError: the image size does not fit the transform's levels or a band's network; too small a `latent_dim`.
     """
 
-    TERMS = {"generator": ("adversarial",), "discriminator": ("adversarial", "r1", "gradient_penalty")}
+    TERMS: ClassVar[Known] = {"generator": ("adversarial",), "discriminator": ("adversarial", "r1", "gradient_penalty")}
     generator: BandGenerators
     discriminator: BandDiscriminators
 

@@ -13,6 +13,7 @@ Outputs = dict[str, Any]
 Terms = dict[str, Tensor]
 Player = Literal["generator", "discriminator"]
 Weights = Literal["ema", "raw"]
+Known = Mapping[Player, tuple[str, ...]]  # names of the terms of a method
 
 
 class Rules(TypedDict, total=False):
@@ -50,16 +51,16 @@ class Rows(NamedTuple):
 
     Attributes:
         first: number of the first row.
-        count: how many.
+        end: number of the row after the last.
         total: rows of the global batch.
     """
 
     first: int = 0
-    count: int = 0
+    end: int = 0
     total: int = 0
 
 
-def problems(rules: Rules, known: Mapping[Player, tuple[str, ...]]) -> Iterator[str]:
+def problems(rules: Rules, known: Known) -> Iterator[str]:
     """One line for each rule that is out of its range or names an unknown term.
 
     Args:
@@ -89,10 +90,6 @@ def problems(rules: Rules, known: Mapping[Player, tuple[str, ...]]) -> Iterator[
 def detached(outputs: Outputs) -> Outputs:
     """The same nest of dictionaries with every tensor cut from its graph."""
     return {
-        name: detached(value)
-        if isinstance(value, dict)
-        else value.detach()
-        if isinstance(value, Tensor)
-        else value
+        name: detached(value) if isinstance(value, dict) else value.detach() if isinstance(value, Tensor) else value
         for name, value in outputs.items()
     }

@@ -36,6 +36,4 @@ def test_penalties_train_the_critic() -> None:
     ):
         (gradient,) = torch.autograd.grad(penalty, weight)
         assert gradient.abs().sum() > 0
-    torch.testing.assert_close(
-        torch.autograd.grad(r1_penalty(lambda v: v @ weight, x), weight)[0], weight.detach()
-    )
+    torch.testing.assert_close(torch.autograd.grad(r1_penalty(lambda v: v @ weight, x), weight)[0], weight.detach())

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from freqgan.errors import UserError
-from freqgan.networks import BandDiscriminators, BandGenerators, DCGANDiscriminator, DCGANGenerator, cascade_sources
+from freqgan.networks import (
+    BandDiscriminators,
+    BandGenerators,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    cascade_sources,
+)
 from freqgan.networks.band_cascade import context_image
 
 SHAPES = {"LL2": (3, 8, 8), "HL2": (3, 8, 8), "HL1": (3, 16, 16), "LH1": (3, 16, 16)}
@@ -23,7 +29,7 @@ def generators(cascade: str) -> BandGenerators:
 
 
 def test_cascades_by_name() -> None:
-    assert cascade_sources(NAMES, "none") == {name: () for name in NAMES}
+    assert cascade_sources(NAMES, "none") == dict.fromkeys(NAMES, ())
     assert cascade_sources(NAMES, "previous")["HL1"] == ("HL2",)
     assert cascade_sources(NAMES, "all")["LH1"] == ("LL2", "HL2", "HL1")
     assert cascade_sources(NAMES, {"LH1": ["LL2"]}) == {"LL2": (), "HL2": (), "HL1": (), "LH1": ("LL2",)}
@@ -31,7 +37,11 @@ def test_cascades_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("mapping", "message"),
-    [({"HL3": ["LL2"]}, "HL3 is no band"), ({"HL2": ["LH1"]}, "LH1 is not made before it"), ({"LL2": ["LL2"]}, "not made")],
+    [
+        ({"HL3": ["LL2"]}, "HL3 is no band"),
+        ({"HL2": ["LH1"]}, "LH1 is not made before it"),
+        ({"LL2": ["LL2"]}, "not made"),
+    ],
 )
 def test_impossible_cascades_are_refused(mapping: dict[str, list[str]], message: str) -> None:
     with pytest.raises(UserError, match=message):

@@ -1,0 +1,124 @@
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+import torch
+
+from freqgan.errors import UserError
+from freqgan.runs import (
+    Choice,
+    RunDirectory,
+    choose,
+    differences,
+    identity,
+    refuse_changes,
+    runs_under,
+    write_checkpoint,
+)
+
+
+def hold(run: RunDirectory) -> None:
+    with run.lock():
+        pass
+
+
+def checkpoint(run: RunDirectory, name: str, images: int) -> Path:
+    path = run.path / "checkpoints" / f"{name}.ckpt"
+    write_checkpoint(path, {"state_dict": {"w": torch.zeros(3)}, "ema": {}, "clock": {"images_seen": images}})
+    return path
+
+
+def test_two_runs_of_one_second_have_their_own_directories(tmp_path: Path) -> None:
+    runs = [RunDirectory.create(tmp_path / "a") for _ in range(5)]
+    assert len({run.path for run in runs}) == 5
+
+
+def test_a_lock_keeps_other_processes_out(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path)
+    pool = multiprocessing.get_context("fork").Pool(1)  # a process of its own: locks belong to processes
+
+    run.write_record(status="running")
+    with pool, run.lock():
+        assert pool.apply(run.held)
+        with pytest.raises(UserError, match="in use by another process"):
+            pool.apply(hold, (run,))
+    assert run.state() == "killed"
+
+
+def test_a_torn_last_row_is_left_out(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text(json.dumps({"a": 1}) + "\n" + '{"a": 2, "b"')
+    assert run.metrics == [{"a": 1}]
+
+
+def test_the_newest_good_checkpoint_is_found_by_its_count(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path)
+    assert run.newest_good_checkpoint() == (None, [])
+    checkpoint(run, "images_10", 10)
+    twenty = checkpoint(run, "images_20", 20)
+    last = checkpoint(run, "last", 10)  # killed between the two files
+    assert run.newest_good_checkpoint() == (twenty, [])
+    twenty.write_bytes(b"")
+    assert run.newest_good_checkpoint() == (last, [twenty])
+
+
+def test_named_checkpoints(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path)
+    path = checkpoint(run, "images_10", 10)
+    assert run.checkpoint("images_10") == run.checkpoint("images_10.ckpt") == run.checkpoint(str(path)) == path
+    with pytest.raises(UserError, match=r"checkpoint=best is not in .*there are images_10"):
+        run.checkpoint("best")
+    path.write_bytes(b"x")
+    with pytest.raises(UserError, match="choose another"):
+        run.checkpoint("images_10")
+
+
+def test_what_resume_finds(tmp_path: Path) -> None:
+    assert choose(tmp_path, None) == choose(tmp_path, "auto") == Choice()
+    with pytest.raises(UserError, match="resume=must found no run"):
+        choose(tmp_path, "must")
+    run = RunDirectory.create(tmp_path)
+    run.write_record(status="failed")
+    assert choose(tmp_path, "auto") == Choice()  # died before its first checkpoint
+    with pytest.raises(UserError, match="no whole checkpoint"):
+        choose(tmp_path, str(run.path))
+    path = checkpoint(run, "images_10", 10)
+    expected = Choice(run=run, checkpoint=path, images_seen=10)
+    assert choose(tmp_path, "auto") == choose(tmp_path, "must") == choose(tmp_path, str(run.path)) == expected
+    assert choose(tmp_path, str(path)).checkpoint == path
+    run.write_record(status="finished")
+    assert choose(tmp_path, "auto").finished
+    with pytest.raises(UserError, match="does not exist"):
+        choose(tmp_path, str(tmp_path / "absent"))
+
+
+def test_differences_are_listed_and_may_be_named(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path)
+    versions = {"torch": "1", "unrelated": "1"}
+    config = {"optim": {"lr": 1.0, "betas": [0.5]}, "paths": {"output_dir": "a"}, "logger": None}
+    run.write_config(config)
+    run.write_record(data_fingerprint="f", versions=versions)
+    same = identity(config | {"paths": {"output_dir": "b"}}, "f", versions | {"unrelated": "2"})
+    refuse_changes(run, same, [])
+    changed = identity({"optim": {"lr": 2.0, "betas": [0.5]}}, "g", {"torch": "2"})
+    with pytest.raises(UserError) as caught:
+        refuse_changes(run, changed, [])
+    text = str(caught.value)
+    assert "3 settings differ" in text
+    assert "optim.lr: the run has 1.0, now 2.0" in text
+    assert "resume_override=[data_fingerprint,optim.lr,versions.torch]" in text
+    refuse_changes(run, changed, ["optim", "data_fingerprint", "versions.torch"])
+    with pytest.raises(UserError, match="1 settings differ"):
+        refuse_changes(run, changed, ["optim.l", "optim.lr", "versions"])
+
+
+def test_differences_of_nested_and_absent_keys() -> None:
+    assert differences({"a": {"b": 1}}, {"a": {"b": 1, "c": 2}, "d": 3}) == {"a.c": (None, 2), "d": (None, 3)}
+
+
+def test_runs_are_listed_newest_first(tmp_path: Path) -> None:
+    for name in ("b/2026-01-01_00-00-00", "a/2026-01-02_00-00-00"):
+        (tmp_path / name).mkdir(parents=True)
+        RunDirectory(tmp_path / name).write_record(status="finished")
+    assert [run.path.name for run in runs_under(tmp_path)] == ["2026-01-02_00-00-00", "2026-01-01_00-00-00"]

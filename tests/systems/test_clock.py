@@ -1,0 +1,54 @@
+import pytest
+
+from freqgan.systems import Clock
+from freqgan.systems import clock as module
+
+
+def test_images_end_a_run() -> None:
+    clock = Clock(images=20)
+    clock.start()
+    for _ in range(2):
+        clock.advance(8, generator=True)
+    assert not clock.finished
+    assert clock.progress == pytest.approx(0.8)
+    clock.advance(8, generator=False)
+    assert clock.finished
+    assert clock.progress == 1
+    assert (clock.images_seen, clock.steps, clock.generator_updates) == (24, 3, 2)
+
+
+@pytest.mark.parametrize(("images", "end"), [(None, 60_000), (500, 500)])
+def test_minutes_become_images_once(monkeypatch: pytest.MonkeyPatch, images: int | None, end: int) -> None:
+    now = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    clock = Clock(images=images, minutes=1.0)
+    clock.start()
+    for step in range(1, 40):
+        now += 5.0 if step < module.WARM_UP_STEPS else 0.01  # slow first steps do not count
+        clock.advance(10, generator=True)
+        known = clock.end
+        assert (known is None) == (step < module.SPEED_AFTER_STEPS)
+    assert clock.end == pytest.approx(end, rel=1e-6)
+
+
+def test_state_continues_a_clock() -> None:
+    clock = Clock(minutes=1.0)
+    clock.start()
+    clock.advance(8, generator=True)
+    clock.end = 1234
+    other = Clock(minutes=1.0)
+    other.load_state_dict(clock.state_dict())
+    assert (other.images_seen, other.end) == (8, 1234)
+    longer = Clock(images=99)
+    longer.load_state_dict(clock.state_dict())
+    assert longer.end == 99
+
+
+def test_a_multiple_is_crossed_once() -> None:
+    clock = Clock(images=100)
+    clock.start()
+    crossed = []
+    for _ in range(10):
+        clock.advance(8, generator=True)
+        crossed.append(clock.crossed(20, 8))
+    assert [i for i, c in enumerate(crossed) if c] == [2, 4, 7, 9]
