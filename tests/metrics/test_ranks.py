@@ -20,9 +20,7 @@ _REAL = torch.rand(23, 3, 4, 4, generator=torch.Generator().manual_seed(1)).squa
 
 
 def _process(rank: int, folder: Path, scenario: Callable[[], Any]) -> None:
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=2
-    )
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=2)
     (folder / f"{rank}.json").write_text(json.dumps(scenario()))
     torch.distributed.destroy_process_group()
 

@@ -31,8 +31,7 @@ def test_spectrum_equals_its_definition(shape: tuple[int, int]) -> None:
             powers = []
             for channel in image[0]:
                 phases = [
-                    [-2j * math.pi * (u * y / height + v * x / width) for x in range(width)]
-                    for y in range(height)
+                    [-2j * math.pi * (u * y / height + v * x / width) for x in range(width)] for y in range(height)
                 ]
                 waves = torch.tensor(phases, dtype=torch.complex128).exp()
                 powers.append(float((channel * waves).sum().abs() ** 2 / (height * width)))
