@@ -63,9 +63,7 @@ VERBS = {
         ),
     ),
     "sample": Verb("freqgan.sample", "Draws samples from a run.", (f"freqgan sample {RUN} n=64 seed=1",)),
-    "runs": Verb(
-        "freqgan.list_runs", "Lists runs and their state.", ("freqgan runs", "freqgan runs name=debug")
-    ),
+    "runs": Verb("freqgan.list_runs", "Lists runs and their state.", ("freqgan runs", "freqgan runs name=debug")),
 }
 
 

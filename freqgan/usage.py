@@ -43,9 +43,7 @@ def of_verb(verb: str, summary: str, examples: Iterable[str]) -> str:
     """One verb: its groups with their options (the default is marked `*`), settings, flags and examples."""
     words = Vocabulary.here()
     groups = [
-        _section(
-            f"{group}=", {("*" if name == chosen else " ") + name: text for name, text in options.items()}
-        )
+        _section(f"{group}=", {("*" if name == chosen else " ") + name: text for name, text in options.items()})
         for group, chosen in words.defaults(verb).items()
         if group != "hydra" and (options := words.options(group))
     ]

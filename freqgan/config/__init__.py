@@ -66,9 +66,7 @@ def _plain(value: Any, path: str, problems: list[Problem]) -> Any:
     if isinstance(value, ListConfig):
         return [_plain(_item(value, i, path, problems), join(path, i), problems) for i in range(len(value))]
     if isinstance(value, DictConfig):
-        return {
-            str(key): _plain(_item(value, key, path, problems), join(path, key), problems) for key in value
-        }
+        return {str(key): _plain(_item(value, key, path, problems), join(path, key), problems) for key in value}
     return value
 
 

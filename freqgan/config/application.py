@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 import hydra
 import yaml
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from freqgan.config import check, overrides
 from freqgan.config.schema import ROOTS
@@ -54,6 +56,9 @@ def run(verb: str, module: str, arguments: Sequence[str], *, report: Report) -> 
 
     def job(cfg: DictConfig) -> None:
         sys.argv = program
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            chosen = " ".join(override.lstrip("+") for override in HydraConfig.get().overrides.task)
+            sys.stderr.write(f"freqgan: job {HydraConfig.get().job.num}: {chosen}\n")
         statuses.append(_job(verb, module, cfg, report))
 
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -68,10 +73,17 @@ def run(verb: str, module: str, arguments: Sequence[str], *, report: Report) -> 
         raise UserError(in_one_line(error, verb)) from error
     finally:
         sys.argv = program
-    failures = [status for status in statuses if status]
-    if len(statuses) > 1 and failures:
-        return 2 if set(failures) == {2} else 1
-    return failures[0] if failures else 0
+    return _overall(statuses)
+
+
+def _overall(statuses: Sequence[int]) -> int:
+    """One exit status for all jobs; those that failed are named."""
+    if len(statuses) <= 1:
+        return statuses[0] if statuses else 0
+    failed = [job for job, status in enumerate(statuses) if status]
+    if failed:
+        sys.stderr.write(f"freqgan: {len(failed)} of {len(statuses)} jobs failed: {', '.join(map(str, failed))}\n")
+    return 0 if not failed else 2 if all(statuses[job] == 2 for job in failed) else 1
 
 
 def _job(verb: str, module: str, cfg: DictConfig, report: Report) -> int:
@@ -94,12 +106,16 @@ def in_one_line(error: BaseException, verb: str) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
         return f"{mark.name}, line {mark.line + 1}: {error.problem or error.context}"
+    if isinstance(error, GrammarParseError):
+        return f"a reference ${{…}} in a YAML file cannot be read: {text}"
     found = re.match(r"In '(.+?)': ", text)
-    source = f"conf/{found[1]}.yaml: " if found else ""
+    source = f"conf/{found[1]}.yaml: " if found and found[1] != verb else ""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         name = error.missing_cfg_file.rpartition("/")[2]
         return f"{source}there is no conf/{error.missing_cfg_file}.yaml, {hint(name, error.options or [])}"
-    if (absent := re.search(r"Could not override '([^']+)'", text)) and not absent[1].startswith("hydra"):
+    if absent := re.search(r"Could not override '([^']+)'", text):
+        if absent[1].startswith("hydra"):
+            return f"there is no {absent[1]}: `freqgan {verb} --cfg hydra` prints Hydra's own settings"
         near = hint(absent[1], Vocabulary.here().defaults(verb))
         return f"{source}there is no {absent[1]} to override, {near}"
     if isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):

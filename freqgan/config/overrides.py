@@ -66,9 +66,7 @@ class CommandLine:
             UserError: it is no `key=value`, or chooses what there is not.
         """
         if "=" not in text and not text.startswith("~"):
-            near = nearest(
-                text, [f"{group}={option}" for group in self.defaults for option in self._options(group)]
-            )
+            near = nearest(text, [f"{group}={option}" for group in self.defaults for option in self._options(group)])
             raise UserError(f"{text}: wanted key=value" + (f", did you mean {near}?" if near else ""))
         key, _, value = text.partition("=")
         try:
@@ -78,9 +76,7 @@ class CommandLine:
                 f"{text}: cannot be read; is the value text, quote it twice: '{key}=\"{value}\"'"
             ) from error
         if override.is_sweep_override() and not self.multirun:
-            raise UserError(
-                f"{text}: several values need --multirun; a list needs brackets, '{key}=[{value}]'"
-            )
+            raise UserError(f"{text}: several values need --multirun; a list needs brackets, '{key}=[{value}]'")
         lines = list(self._unknown(override))
         if lines:
             raise UserError(*lines)
@@ -109,15 +105,15 @@ class CommandLine:
             raise UserError("run and images are both set: one of them is judged, leave the other out")
         if given.get("run"):
             allow = given.get("allow") or []
-            config = load_run(
-                str(given["run"]), [str(name) for name in allow] if isinstance(allow, list) else []
-            )
+            config = load_run(str(given["run"]), [str(name) for name in allow] if isinstance(allow, list) else [])
             for group in groups:
                 ConfigStore.instance().store(STORED, config.get(group) or {}, group=group, provider="freqgan")
             return []
         if not given.get("images"):
             folder = ", or images=<folder> data=<option>" if self.verb == "evaluate" else ""
             raise UserError(f"{self.verb} needs run=<run directory>{folder}; `freqgan runs` lists runs")
+        if not Path(str(given["images"])).expanduser().is_dir():
+            raise UserError(f"images={given['images']} is no folder: name one that holds images")
         if "data" not in given:
             raise UserError("images needs data=<option>, the real images to judge by")
         usual = self.words.defaults("train")

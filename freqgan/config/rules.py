@@ -1,6 +1,8 @@
 """Rules between fields of a training config whose every field is right by itself."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from freqgan.config.targets import build, build_model
@@ -29,6 +31,16 @@ def overrides_belong_to_resume(config: Config) -> Iterator[str]:
         yield "resume_override needs a run to resume: set resume=auto, resume=must or resume=<run directory>"
 
 
+def folders_can_be_written(config: Config) -> Iterator[str]:
+    """Runs and caches have a place: the part of their path that exists is a folder of this user's."""
+    for name in ("output_dir", "cache_dir"):
+        path = Path(config["paths"][name]).expanduser().absolute()
+        there = next(folder for folder in (path, *path.parents) if folder.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            lack = "is a file" if there.is_file() else "cannot be written to"
+            yield f"paths.{name}={config['paths'][name]}: {there} {lack}, set paths.{name}=<folder>"
+
+
 def model_fits(config: Config) -> Iterator[str]:
     """The transform cuts the image size into bands, and the model's networks can be built for them."""
     import torch
@@ -48,5 +60,6 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     budget_is_limited,
     budget_holds_a_batch,
     overrides_belong_to_resume,
+    folders_can_be_written,
     model_fits,
 )

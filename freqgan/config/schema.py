@@ -79,7 +79,7 @@ class Train(Section):
     optim: Node
     callbacks: Nodes | None = None
     logger: Nodes | None = None
-    metrics: Nodes | None = None
+    metrics: Node | None = None
     hardware: Node
     paths: Paths
 
@@ -100,13 +100,11 @@ class Train(Section):
 class AfterTraining(Section):
     """What verbs that read a run have in common."""
 
-    data: Node
     hardware: Node
     paths: Paths
     run: str | None
     checkpoint: Text
     weights: Literal["ema", "raw"]
-    n: Count | None
     seed: Seed
     output: str | None
     allow: list[str]
@@ -115,13 +113,17 @@ class AfterTraining(Section):
 class Evaluate(AfterTraining):
     """Root of `evaluate`."""
 
-    metrics: Nodes
+    data: Node
+    metrics: Node
     images: str | None
     split: Literal["train", "val", "all"]
+    n: Count | None
 
 
 class Sample(AfterTraining):
     """Root of `sample`."""
+
+    n: Count
 
 
 class Runs(Section):

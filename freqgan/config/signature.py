@@ -6,10 +6,13 @@ one. Nothing is built.
 
 import inspect
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import isnan
-from typing import Any, get_args, get_origin
+from operator import or_
+from types import UnionType
+from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+import typing_extensions
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
@@ -37,9 +40,7 @@ def node_problems(
         yield from _one_node(value, path, given.get(path, ()))
     if isinstance(value, float) and isnan(value):
         yield Problem(path, "=nan: wanted a number; text is quoted twice, '\"nan\"'")
-    items = (
-        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    )
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         yield from node_problems(item, join(path, key), given=given)
 
@@ -78,9 +79,7 @@ def _positionals(
     for i, value in enumerate(values):
         slot = slots[min(i, len(slots) - 1)] if slots else None
         if slot is None or (i >= len(slots) and slot.kind != POSITIONALS):
-            yield Problem(
-                join(path, ARGUMENTS, i), f" is one too many: it takes {len(slots)} positional arguments"
-            )
+            yield Problem(join(path, ARGUMENTS, i), f" is one too many: it takes {len(slots)} positional arguments")
         else:
             filled.append(slot.name)
             yield from _value(value, join(path, ARGUMENTS, i), slot)
@@ -99,11 +98,9 @@ def _value(value: Any, path: str, parameter: inspect.Parameter) -> Iterator[Prob
             if is_node(item) and inner:
                 yield from _built(item, join(path, key), inner[-1])
     elif found := _mismatches(value, annotation):
-        default = (
-            "" if parameter.default in (EMPTY, None) else f"; {show(parameter.default)} if it is left out"
-        )
+        usual = "" if parameter.default in (EMPTY, None) else f" (default {show(parameter.default)})"
         for problem in problems(found, value, path, annotation):
-            yield Problem(problem.path, problem.text + (default if problem.path == path else ""))
+            yield Problem(problem.path, problem.text + (usual if problem.path == path else ""))
 
 
 def _mismatches(value: Any, annotation: Any) -> list[ErrorDetails]:
@@ -119,21 +116,19 @@ def _mismatches(value: Any, annotation: Any) -> list[ErrorDetails]:
 
 def _built(node: Mapping[str, Any], path: str, annotation: Any) -> Iterator[Problem]:
     """Whether a node builds an instance of one of the annotation's classes, where both can be told."""
-    members = [m for m in (get_args(annotation) or (annotation,)) if m is not type(None)]
+    members = tuple(m for m in (get_args(annotation) or (annotation,)) if m is not type(None))
     try:
         target = locate(node[TARGET])
     except TargetError:
         return  # reported where the node itself is visited
-    plain = all(
-        isinstance(m, type) and not get_origin(m) and not getattr(m, "_is_protocol", False) for m in members
-    )
-    if (
-        plain
-        and isinstance(target, type)
-        and not node.get(PARTIAL)
-        and not issubclass(target, tuple(members))
-    ):
+    if node.get(PARTIAL) or not isinstance(target, type) or not all(map(_is_plain_class, members)):
+        return
+    if not issubclass(target, members):
         yield Problem(path, f": wanted {_spell(annotation)}, {node[TARGET]} builds something else")
+
+
+def _is_plain_class(kind: Any) -> bool:
+    return isinstance(kind, type) and get_origin(kind) is None and not getattr(kind, "_is_protocol", False)
 
 
 def _holds_node(value: Any) -> bool:
@@ -147,10 +142,23 @@ def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
 
     The list carries the strict settings to the inside of TypedDicts, which refuse them at the top.
     """
+    listed: Any = tuple[_readable(annotation)]  # type: ignore[misc]
     try:
-        return TypeAdapter(tuple[annotation], config=STRICT)
+        return TypeAdapter(listed, config=STRICT)
     except PydanticUserError:
         return None
+
+
+def _readable(annotation: Any) -> Any:
+    """The annotation with TypedDicts of typing_extensions, all that pydantic reads before Python 3.12."""
+    if is_typeddict(annotation):
+        make: Any = typing_extensions.TypedDict
+        fields = {name: _readable(kind) for name, kind in get_type_hints(annotation).items()}
+        optional = annotation.__optional_keys__
+        return make(annotation.__name__, {n: NotRequired[k] if n in optional else k for n, k in fields.items()})
+    if get_origin(annotation) in (Union, UnionType):
+        return reduce(or_, map(_readable, get_args(annotation)))
+    return annotation
 
 
 def _spell(annotation: Any) -> str:

@@ -75,17 +75,13 @@ def load_run(run: str | Path, allow: Sequence[str] = ()) -> dict[str, Any]:
 def shipped_targets() -> frozenset[str]:
     """Every `_target_` in the YAML files of the shipped `conf/`."""
     documents = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in shipped_conf().rglob("*.yaml"))
-    return frozenset(
-        value for document in documents for _, key, value in _walk("", None, document) if key == TARGET
-    )
+    return frozenset(value for document in documents for _, key, value in _walk("", None, document) if key == TARGET)
 
 
 def _walk(path: str, key: Any, value: Any) -> Iterator[tuple[str, Any, Any]]:
     """Path, key and value of everything in a config."""
     yield path, key, value
-    inside = (
-        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    )
+    inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for name, item in inside:
         yield from _walk(join(path, name), name, item)
 
@@ -107,9 +103,7 @@ def _refused(name: Any, path: str, allowed: Collection[str]) -> Iterator[str]:
 def _nearest_run(run: Path) -> str:
     """The run closest to a path that is none: in it, beside it, or in what lies beside its parent."""
     for folder in (run, run.parent, run.parent.parent):
-        runs = [
-            str(file.parent) for depth in ("*", "*/*") for file in sorted(folder.glob(f"{depth}/config.yaml"))
-        ]
+        runs = [str(file.parent) for depth in ("*", "*/*") for file in sorted(folder.glob(f"{depth}/config.yaml"))]
         if runs:
             return f"did you mean run={get_close_matches(str(run), runs, n=1, cutoff=0.0)[0]}?"
     return "`freqgan runs` lists those there are"

@@ -63,7 +63,10 @@ def _module(parent: Any, name: str, path: str) -> ModuleType:
 
 
 def parameters(target: Any) -> dict[str, inspect.Parameter]:
-    """Parameters of a callable with resolved annotations; `**rules: Unpack[Rules]` gives one for each rule.
+    """Parameters of a callable with resolved annotations.
+
+    `**rules: Unpack[Rules]` gives one for each rule, and the `**settings` of a class those of the base class in the
+    same package that it hands them to.
 
     Raises:
         ValueError: a builtin that does not tell its signature.
@@ -76,16 +79,38 @@ def parameters(target: Any) -> dict[str, inspect.Parameter]:
     found: dict[str, inspect.Parameter] = {}
     for name, parameter in signature.parameters.items():
         annotation = hints.get(name, Any)
-        if get_origin(annotation) is not Unpack:
+        if get_origin(annotation) is Unpack:
+            found |= _rules(get_args(annotation)[0])
+        elif parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
+            handed = _handed_on(target)
+            found |= {name: parameter.replace(annotation=annotation)} if handed is None else handed | found
+        else:
             found[name] = parameter.replace(annotation=annotation)
-            continue
-        rules = get_args(annotation)[0]
-        for rule, kind in get_type_hints(rules).items():
-            default = inspect.Parameter.empty if rule in rules.__required_keys__ else None
-            found[rule] = inspect.Parameter(
-                rule, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
-            )
     return found
+
+
+def _rules(rules: Any) -> dict[str, inspect.Parameter]:
+    """A keyword-only parameter for each key of a TypedDict."""
+    return {
+        name: inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if name in rules.__required_keys__ else None,
+            annotation=kind,
+        )
+        for name, kind in get_type_hints(rules).items()
+    }
+
+
+def _handed_on(target: Any) -> dict[str, inspect.Parameter] | None:
+    """What `*args` and `**kwargs` of a class can be; None where they can be anything."""
+    if not isinstance(target, type):
+        return None
+    owner, *bases = [kind for kind in target.__mro__ if "__init__" in vars(kind)]
+    if owner.__module__ == "torch.nn.modules.module":
+        return {}  # an nn.Module without a constructor of its own takes nothing
+    same = owner.__module__.partition(".")[0] == bases[0].__module__.partition(".")[0] if bases else False
+    return parameters(bases[0]) if same else None
 
 
 def build(node: Any, **parts: Any) -> Any:

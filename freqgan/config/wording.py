@@ -101,7 +101,7 @@ def _wanted(error: ErrorDetails, got: Any) -> str:
     kind = error["type"]
     if kind == "literal_error":
         choices = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        close = nearest(str(got), choices)
+        close = nearest(show(got), choices)
         return f"one of {', '.join(choices)}" + (f", did you mean {close}?" if close else "")
     if kind in ("int_type", "int_from_float") and isinstance(got, float) and got.is_integer():
         return f"a whole number: write {int(got)}"
@@ -115,9 +115,7 @@ def _place(error: ErrorDetails, value: Any) -> Place:
     place: list[int | str] = []
     *inner, last = error["loc"] or ("",)
     for key in inner if error["type"] == "missing" else error["loc"]:
-        if (isinstance(value, Mapping) and key in value) or (
-            isinstance(value, list) and isinstance(key, int)
-        ):
+        if (isinstance(value, Mapping) and key in value) or (isinstance(value, list) and isinstance(key, int)):
             value = value[key]  # type: ignore[index]
             place.append(key)
     return (*place, last) if error["type"] == "missing" else tuple(place)

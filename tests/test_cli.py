@@ -1,0 +1,475 @@
+import os
+import re
+import resource
+import shlex
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from freqgan import cli
+from freqgan.errors import DivergedError, FreqganError, InterruptedRunError, StorageError, UserError
+from freqgan.vocabulary import Vocabulary, shipped_conf
+
+PYTHON_PATH = str(Path(__file__).parent.parent)
+
+
+@pytest.fixture(autouse=True)
+def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Any], None]], None]:
+    """Puts a function in the place of the verb `runs`."""
+
+    def replace(main: Callable[[Any], None]) -> None:
+        module = ModuleType("example_verb")
+        module.main = main  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "example_verb", module)
+        monkeypatch.setitem(cli.VERBS, "runs", cli.Verb("example_verb", "", ()))
+
+    return replace
+
+
+def command(*arguments: str, flags: tuple[str, ...] = (), **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *flags, "-m", "freqgan.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": PYTHON_PATH},
+        **options,
+    )
+
+
+# Help
+
+
+def test_overview_has_all_verbs_and_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == cli.main([]) == 0
+    text = capsys.readouterr().out
+    for verb in cli.VERBS.values():
+        assert verb.summary in text
+        assert verb.examples[0] in text
+    assert {"model", "transform", "data", "experiment"} <= set(text.split())
+
+
+@pytest.mark.parametrize("name", cli.VERBS)
+def test_help_of_a_verb_has_every_option_of_its_groups(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    words = Vocabulary((shipped_conf(),))
+    for group in words.defaults(name).keys() - {"hydra"}:
+        for option, summary in words.options(group).items():
+            assert re.search(rf"^  [* ]{re.escape(option)} ", text, re.MULTILINE)
+            assert summary.split()[0] in text
+    assert "Settings\n  " in text
+    assert all(example in text for example in cli.VERBS[name].examples)
+
+
+def test_help_marks_the_default_and_lists_the_users_own_options(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("conf/experiment/mine").mkdir(parents=True)
+    Path("conf/experiment/mine/first.yaml").write_text("# @package _global_\n# My question\nseed: 2\n")
+    assert cli.main(["train", "-h"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"^   mine/first +My question$", text, re.MULTILINE)
+    assert re.search(r"^  \*adam ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", [example for verb in cli.VERBS.values() for example in verb.examples])
+def test_examples_can_be_pasted_into_bash_and_zsh(example: str) -> None:
+    unquoted = re.sub(r"'[^']*'", "", example)
+    assert not set(unquoted) & set('[]{}()*?~<>$!#;&|^"\\`')
+    program, verb, *rest = shlex.split(example)
+    assert program == "freqgan"
+    assert verb in cli.VERBS
+    if verb in ("train", "check"):
+        assert (
+            cli.main([verb, "--cfg", "job", *(argument for argument in rest)] if "-m" not in rest else [verb, "-h"])
+            == 0
+        )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["trian"]], ids=" ".join)
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    imported = command(*arguments, flags=("-X", "importtime")).stderr
+    assert "freqgan.vocabulary" in imported
+    for name in ("torch", "hydra", "omegaconf", "pydantic", "numpy", "pytorch_lightning", "rich"):
+        assert not re.search(rf"\| +{name}$", imported, re.MULTILINE)
+
+
+def test_help_takes_less_than_half_a_second_of_cpu() -> None:
+    def cpu() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert command("train", "--help").returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert statistics.median(cpu() for _ in range(3)) <= 0.5
+
+
+def test_composing_does_not_import_torch() -> None:
+    done = command("train", "--cfg", "job", flags=("-X", "importtime"))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert yaml.safe_load(done.stdout)["seed"] == 1
+    assert not re.search(r"\| +torch$", done.stderr, re.MULTILINE)
+
+
+# Exit statuses
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UserError("first line", "second line"), 2),
+        (DivergedError("loss is nan"), 65),
+        (StorageError("disk is full"), 74),
+        (FreqganError("a failure"), 1),
+        (InterruptedRunError(2, "saved"), 130),
+        (InterruptedRunError(15, "saved"), 143),
+        (KeyboardInterrupt(), 130),
+    ],
+    ids=repr,
+)
+def test_known_errors_are_lines_and_a_status(
+    error: BaseException, status: int, verb: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(cfg: Any) -> None:
+        raise error
+
+    verb(main)
+    try:
+        got: Any = cli.main(["runs"])
+    except SystemExit as end:
+        got = end.code
+    assert got == status
+    captured = capsys.readouterr()
+    expected = [f"freqgan: {line}" for line in (str(error) or "interrupted").splitlines()]
+    assert captured.err.splitlines() == expected
+    assert captured.out == ""
+
+
+def test_an_unexpected_error_has_a_traceback_and_status_1(verb: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    def main(cfg: Any) -> None:
+        raise ValueError("ours")
+
+    verb(main)
+    assert cli.main(["runs"]) == 1
+    text = capsys.readouterr().err
+    assert "Traceback" in text
+    assert text.splitlines()[-1] == "freqgan: unexpected ValueError: ours"
+
+
+def test_a_reader_that_leaves_is_no_traceback() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "freqgan.cli", "train", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": PYTHON_PATH},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 1
+
+
+def test_the_process_ends_with_the_status() -> None:
+    done = command("trian")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        "freqgan: unknown verb trian: did you mean train?\n",
+    )
+
+
+def test_a_verb_sees_its_config_the_true_arguments_and_sleeping_threads(
+    verb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def main(cfg: Any) -> None:
+        seen.update(name=cfg.name, argv=list(sys.argv), policy=os.environ["OMP_WAIT_POLICY"], root="hydra" in cfg)
+
+    verb(main)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setattr(sys, "argv", ["/bin/freqgan", "runs", "name=a"])
+    assert cli.main() == 0
+    assert seen == {
+        "name": "a",
+        "argv": ["/bin/freqgan", "runs", "name=a"],
+        "policy": "PASSIVE",
+        "root": False,
+    }
+    assert sys.argv == ["/bin/freqgan", "runs", "name=a"]
+    assert list(Path().iterdir()) == []
+
+
+# Several jobs
+
+
+@pytest.mark.parametrize(
+    ("statuses", "overall"),
+    [((0, 0, 0), 0), ((0, 2, 2), 2), ((2, 0, 65), 1), ((0, 0, 1), 1), ((74, 0, 0), 1)],
+)
+def test_jobs_that_fail_do_not_stop_the_others(
+    statuses: tuple[int, ...], overall: int, verb: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    errors = {1: ValueError, 2: UserError, 65: DivergedError, 74: StorageError}
+    ran: list[str] = []
+
+    def main(cfg: Any) -> None:
+        status = statuses[len(ran)]
+        ran.append(cfg.name)
+        if status:
+            raise errors[status](f"{cfg.name} failed")
+
+    verb(main)
+    assert cli.main(["runs", "-m", "name=a,b,c"]) == overall
+    assert ran == ["a", "b", "c"]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if re.match(r"freqgan: job \d: name=[abc]$", line)] == [
+        "freqgan: job 0: name=a",
+        "freqgan: job 1: name=b",
+        "freqgan: job 2: name=c",
+    ]
+    failed = [i for i, status in enumerate(statuses) if status]
+    assert len([line for line in lines if re.match(r"freqgan: .*[abc] failed$", line)]) == len(failed)
+    if failed:
+        assert lines[-1] == f"freqgan: {len(failed)} of 3 jobs failed: {', '.join(map(str, failed))}"
+    assert [str(path) for path in Path().rglob("*") if path.is_file()] == ["outputs/.hydra/multirun.yaml"]
+
+
+def test_a_signal_ends_all_jobs(verb: Any) -> None:
+    ran: list[str] = []
+
+    def main(cfg: Any) -> None:
+        ran.append(cfg.name)
+        raise InterruptedRunError(15, "saved")
+
+    verb(main)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["runs", "-m", "name=a,b"])
+    assert end.value.code == 143
+    assert ran == ["a"]
+
+
+def test_jobs_are_checked_one_by_one(verb: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    ran: list[str] = []
+    verb(lambda cfg: ran.append(cfg.name))
+    assert cli.main(["runs", "--multirun", "name=a,b/c"]) == 2
+    assert ran == ["a"]
+    assert "freqgan: name=b/c: wanted letters, digits, '-', '_' and '.' only: it names a folder\n" in (
+        capsys.readouterr().err
+    )
+
+
+# Hydra's own flags, and the user's own conf/
+
+
+def composed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    status = cli.main([*arguments, "--cfg", "job"])
+    captured = capsys.readouterr()
+    assert status == 0, captured.err
+    config: dict[str, Any] = yaml.safe_load(captured.out)
+    return config
+
+
+def test_cfg_prints_one_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "--cfg", "job", "--package", "budget"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out).keys() == {"images", "minutes"}
+
+
+def test_info_prints_the_defaults() -> None:
+    done = command("train", "--info", "defaults")
+    assert done.returncode == 0
+    assert "model/frequency_gan" in done.stdout
+
+
+def test_flags_may_stand_among_overrides(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "seed=2", "--cfg", "job", "name=x"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["name"] == "x"
+
+
+def test_check_composes_as_train_does(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("loss=hinge", "seed=3", "debug=default")
+    assert composed(capsys, "check", *arguments) == composed(capsys, "train", *arguments)
+
+
+def test_keys_left_to_their_default_in_python_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert composed(capsys, "train", "optim.eps=0.001")["optim"]["eps"] == 0.001
+    assert composed(capsys, "train", "+optim.eps=0.001", "+loss=hinge")["loss"]["_target_"] == "freqgan.losses.Hinge"
+    assert "eps" not in composed(capsys, "train")["optim"]
+
+
+def test_experiment_and_later_debug_win_over_the_primary_config(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("conf/experiment").mkdir(parents=True)
+    Path("conf/experiment/mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /loss: hinge\nseed: 7\nname: mine\n"
+    )
+    Path("conf/local").mkdir()
+    Path("conf/local/default.yaml").write_text("# @package _global_\npaths: {output_dir: elsewhere}\n")
+    config = composed(capsys, "train", "experiment=mine", "debug=default", "seed=9")
+    assert config["loss"]["_target_"] == "freqgan.losses.Hinge"
+    assert (config["seed"], config["name"], config["paths"]["output_dir"]) == (9, "debug", "elsewhere")
+
+
+def test_config_dir_comes_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "more" / "loss").mkdir(parents=True)
+    (tmp_path / "more" / "loss" / "mine.yaml").write_text("_target_: mine.Loss\n")
+    config = composed(capsys, "train", "--config-dir", "more", "loss=mine")
+    assert config["loss"] == {"_target_": "mine.Loss"}
+
+
+# Verbs that read a run
+
+
+@pytest.fixture
+def stored_run(capsys: pytest.CaptureFixture[str]) -> Path:
+    """A run directory with the config that training would have stored."""
+    assert cli.main(["train", "data=scenes", "--cfg", "job", "--resolve"]) == 0
+    run = Path("outputs/a/2026-01-01_00-00-00")
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text(capsys.readouterr().out)
+    return run
+
+
+def test_evaluate_takes_data_and_metrics_from_the_run(stored_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = yaml.safe_load((stored_run / "config.yaml").read_text())
+    config = composed(capsys, "evaluate", f"run={stored_run}", "--resolve")
+    assert config["metrics"] == stored["metrics"]
+    assert config["data"] == stored["data"]
+    changed = composed(capsys, "evaluate", f"run={stored_run}", "data.root=elsewhere", "split=all")
+    assert changed["data"]["root"] == "elsewhere"
+    other = composed(capsys, "evaluate", f"run={stored_run}", "data=image_folder", "data.root=elsewhere")
+    assert other["data"]["source"]["_target_"] == "freqgan.data.ImageFolder"
+
+
+def test_evaluate_takes_a_folder_in_place_of_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pictures").mkdir()
+    config = composed(capsys, "evaluate", "images=pictures", "data=scenes")
+    assert config["data"]["source"]["_target_"] == "freqgan.data.Scenes"
+    assert config["metrics"] == composed(capsys, "train")["metrics"]
+
+
+def test_evaluate_refuses_a_run_that_would_run_something_else(
+    stored_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = yaml.safe_load((stored_run / "config.yaml").read_text())
+    stored["data"]["source"] = {"_target_": "os.system", "command": "touch harmed"}
+    (stored_run / "config.yaml").write_text(yaml.safe_dump(stored))
+    assert cli.main(["evaluate", f"run={stored_run}"]) == 2
+    assert capsys.readouterr().err == (
+        "freqgan: data.source._target_=os.system is not in the shipped conf: set 'allow=[os.system]' if you trust it\n"
+    )
+    assert not Path("harmed").exists()
+
+
+# Mistakes
+
+NO_RUN = "is no directory: `freqgan runs` lists those there are"
+MISTAKES = [
+    ("trian", "unknown verb trian: did you mean train?"),
+    ("train seed", "seed: wanted key=value"),
+    ("train scenes", "scenes: wanted key=value, did you mean data=scenes?"),
+    ("train --multrun", "unknown flag --multrun: did you mean --multirun?"),
+    ("train --config-dir nowhere", "Additional config directory "),
+    ("train model=frequncy_gan", "model=frequncy_gan: there is no conf/model/frequncy_gan.yaml, did you mean freq"),
+    ("train loss=", "loss=: there is no conf/loss/<option>.yaml, there is bce, hinge, "),
+    ("train loss=null", "loss=null: to leave the group out, write '~loss'"),
+    ("train modle=frequency_gan", "modle is unknown: did you mean model?"),
+    ("train model/generator=x", "model/generator: train has no such group, "),
+    ("train experiment=openmoji", "experiment=openmoji: there is no conf/experiment/openmoji.yaml, did you mean fr"),
+    ("train experiment=a/b/c", "experiment=a/b/c: there is no conf/experiment/a/b/c.yaml, there is frequency_gan/"),
+    ("train hydra.run.dri=x", "there is no hydra.run.dri: `freqgan train --cfg hydra` prints"),
+    ("train seed=1,2", "seed=1,2: several values need --multirun; a list needs brackets, 'seed=[1,2]'"),
+    ("train tags=[a", "tags=[a: cannot be read; is the value text, quote it twice: 'tags=\"[a\"'"),
+    ("train optim.lrr=1", "optim.lrr is unknown to freqgan.systems.Adam: did you mean optim.lr?"),
+    ("train optim.lr=", "optim.lr=(nothing): wanted a number (default 0.0002)"),
+    ("train optim.lr=fast", "optim.lr=fast: wanted a number (default 0.0002)"),
+    ("train optim.generator.lrr=1", "optim.generator.lrr is unknown: did you mean optim.generator.lr?"),
+    ("train optim.betas=0.5", "optim.betas=0.5: wanted a list (default (0.5, 0.999))"),
+    ("train optim.schedule=linear", "optim.schedule=linear: wanted one of constant, linear_decay, cosine, did you"),
+    ("train loss._target_=freqgan.losses.Hing", "loss._target_=freqgan.losses.Hing: freqgan.losses has no Hing, "),
+    ("train budget.imges=1000", "budget.imges is unknown: did you mean budget.images?"),
+    ("train budget.images=1e6", "budget.images=1000000.0: wanted a whole number: write 1000000"),
+    ("train budget.images=null", "budget.images and budget.minutes are both null, training would never end: set"),
+    ("train budget.images=5", "budget.images=5 is less than the one batch of data.batch_size=64: set budget.images="),
+    ("train log_every_steps=0", "log_every_steps=0: wanted greater than or equal to 1"),
+    ("train name=../up", "name=../up: wanted letters, digits, '-', '_' and '.' only: it names a folder"),
+    ("train name=1", "name=1: wanted text: quote it twice, '\"1\"'"),
+    ("train resume_override=[optim.lr]", "resume_override needs a run to resume: set resume=auto, resume=must"),
+    ("train evaluation.at_start=smal", "evaluation.at_start=smal: wanted one of full, small, off, did you mean sm"),
+    ("train paths.output_dir=", "paths.output_dir=(nothing): wanted"),
+    ("train paths.output_dir=/dev/null/runs", "paths.output_dir=/dev/null/runs: /dev/null cannot be written to, set"),
+    ("train data.image_size=33", "a DCGAN of 17x17 pixels needs sides of at least 4, divisible by 4: the nearest"),
+    ("train transform.levels=9", "transform.levels=9 needs image_size of at least 257, got 32: set data.image_size="),
+    ("train transform.wavelet=harr", "transform.wavelet=harr "),
+    ("runs model=frequency_gan", "model: runs has no such group, there is paths, hydra"),
+    ("sample run=nowhere", f"run=nowhere {NO_RUN}"),
+    ("sample", "run has to be set: run=<value>"),
+    ("sample run=x wieghts=raw", "wieghts is unknown: did you mean weights?"),
+    ("evaluate", "evaluate needs run=<run directory>, or images=<folder> data=<option>; `freqgan runs` lists runs"),
+    ("evaluate run=nowhere", f"run=nowhere {NO_RUN}"),
+    ("evaluate run=a images=b", "run and images are both set: one of them is judged, leave the other out"),
+    ("evaluate images=nowhere", "images=nowhere is no folder: name one that holds images"),
+    ("evaluate images=/tmp", "images needs data=<option>, the real images to judge by"),
+]
+
+
+@pytest.mark.parametrize(("line", "start"), MISTAKES)
+def test_a_mistake_is_one_line_with_the_remedy(line: str, start: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(shlex.split(line)) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"freqgan: {start}"), captured.err
+    assert captured.err.count("\n") == 1, captured.err
+    assert captured.out == ""
+    assert list(Path().iterdir()) == []
+
+
+def test_mistakes_are_collected(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "model=x", "loss=hing", "scenes", "--multrun"]) == 2
+    assert capsys.readouterr().err.count("\n") == 4
+    assert cli.main(["train", "optim.lr=", "budget.imges=1", "modle=x", "data.batch_sise=3"]) == 2
+    assert capsys.readouterr().err.count("\n") == 4
+
+
+FILES = [
+    ("seed: [1", "conf/experiment/mine.yaml, line "),
+    ("seed: 1\n  name: x", "conf/experiment/mine.yaml, line 3: mapping values are not allowed"),
+    ("defaults:\n  - override /loss: hing", "there is no conf/loss/hing.yaml, did you mean hinge?"),
+    (
+        "defaults:\n  - override /los: hinge",
+        "conf/experiment/mine.yaml: there is no los to override, did you mean loss?",
+    ),
+    ("optim: {lrr: 1}", "optim.lrr is unknown to freqgan.systems.Adam: did you mean optim.lr?"),
+    ("optim: {lr: }", "optim.lr=null: wanted a number"),
+    ("optim:\n  lr: ${data.lr}", "optim.lr refers to nothing: Interpolation key 'data.lr' not found"),
+    ("optim: {lr: '${oops'}", "a reference ${…} in a YAML file cannot be read: "),
+    ("budget: 5", "budget=5: wanted a mapping of keys to values"),
+]
+
+
+@pytest.mark.parametrize(("text", "line"), FILES)
+def test_a_mistake_in_the_users_own_file_is_one_line(text: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("conf/experiment").mkdir(parents=True)
+    Path("conf/experiment/mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    assert cli.main(["train", "experiment=mine"]) == 2
+    error = capsys.readouterr().err
+    assert line in error
+    assert error.count("\n") == 1, error
+
+
+def test_an_unwritable_folder_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("taken").touch()
+    assert cli.main(["runs", "-m", "name=a,b", "paths.output_dir=taken"]) == 2
+    error = capsys.readouterr().err
+    assert "taken" in error
+    assert error.count("\n") == 1

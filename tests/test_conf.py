@@ -1,0 +1,110 @@
+"""Every YAML file of `conf/` composes, and fits the signatures of what it names."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+import yaml
+from omegaconf import DictConfig
+
+from freqgan import config
+from freqgan.cli import VERBS
+from freqgan.config import signature, targets
+from freqgan.config.schema import ROOTS
+from freqgan.config.stored import shipped_targets
+from freqgan.vocabulary import Vocabulary, shipped_conf, summary
+
+CONF = shipped_conf()
+WORDS = Vocabulary((CONF,))
+FILES = sorted(CONF.rglob("*.yaml"))
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
+CHOICES = [(group, option) for group in GROUPS if group != "hydra" for option in WORDS.options(group)]
+NEEDED = {"image_folder": ["data.root=pictures"], "frequency_gan/folder": ["data.root=pictures"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _conf() -> Iterator[None]:
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+
+
+def compose(verb: str, *overrides: str) -> DictConfig:
+    return hydra.compose(verb, list(overrides))
+
+
+def test_every_file_is_a_primary_config_or_an_option_of_a_group_of_train() -> None:
+    assert sorted(file.stem for file in FILES if file.parent == CONF) == sorted(VERBS) == sorted(ROOTS)
+    assert len(FILES) == len(CHOICES) + len(VERBS) + len(WORDS.options("hydra"))
+    assert set(GROUPS) == set(WORDS.defaults("train")) - {"local"}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_has_an_option(group: str) -> None:
+    assert WORDS.options(group)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_options_that_a_primary_config_chooses_exist(verb: str) -> None:
+    for group, option in WORDS.defaults(verb).items():
+        assert option in (*WORDS.options(group), "stored", None) or group == "local"
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES, ids=str)
+def test_option_composes_and_passes_all_nets(group: str, option: str) -> None:
+    config.check(compose("train", f"{group}={option}", *NEEDED.get(option, [])))
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "evaluate"])
+def test_verb_composes_and_passes_its_root_schema(verb: str) -> None:
+    config.check(compose(verb, *(["run=somewhere"] if verb == "sample" else [])), ROOTS[verb])
+
+
+def test_evaluate_composes_with_the_groups_of_train() -> None:
+    train = WORDS.defaults("train")
+    config.check(
+        compose("evaluate", "run=x", f"data={train['data']}", f"metrics={train['metrics']}"),
+        ROOTS["evaluate"],
+    )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(CONF).as_posix())
+def test_file_says_in_its_first_line_what_it_is(file: Path) -> None:
+    assert len(summary(file)) > 7
+
+
+@pytest.mark.parametrize("option", WORDS.options("experiment"))
+def test_experiment_is_a_short_delta_with_a_question_and_a_cost(option: str) -> None:
+    lines = (CONF / "experiment" / f"{option}.yaml").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# @package _global_"
+    header = " ".join(line for line in lines if line.startswith("#"))
+    assert f"freqgan train experiment={option}" in header
+    for word in ("Question: ", "Reference: ", "Command: ", "Cost: ", "Expected: "):
+        assert word in header
+    assert len([line for line in lines if line and not line.startswith("#")]) <= 25
+
+
+def test_stored_configs_can_build_our_own_classes_only() -> None:
+    assert {name for name in shipped_targets() if not name.startswith("freqgan.")} == set()
+    assert all(isinstance(targets.locate(name), type) for name in shipped_targets())
+
+
+def test_every_argument_of_every_target_can_be_checked() -> None:
+    unchecked = [
+        f"{name}.{parameter.name}"
+        for name in sorted(shipped_targets())
+        for parameter in targets.parameters(targets.locate(name)).values()
+        if parameter.annotation is Any or signature._adapter(parameter.annotation) is None
+    ]
+    assert unchecked == []
+
+
+def test_no_interpolation_but_from_paths_data_facts_name_and_seed() -> None:
+    """A value that is configured twice would drift; a value computed in YAML would be a program."""
+    allowed = {"paths", "data", "name", "tags", "seed", "oc.env"}
+    for file in FILES:
+        text = yaml.dump(yaml.safe_load(file.read_text(encoding="utf-8")))
+        for reference in text.split("${")[1:]:
+            name = reference.split("}")[0].split(":")[0]
+            assert name.split(".")[0] in allowed or name in allowed, f"{file}: {name}"

@@ -1,0 +1,516 @@
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, TypedDict, Unpack
+
+import pytest
+import torch
+import yaml
+from omegaconf import OmegaConf
+
+from freqgan import config
+from freqgan.config.schema import Runs, Train, root_problems
+from freqgan.config.signature import node_problems
+from freqgan.config.stored import shipped_targets
+from freqgan.config.targets import TargetError, locate
+from freqgan.errors import UserError
+
+
+class Override(TypedDict, total=False):
+    lr: float
+    betas: tuple[float, float]
+
+
+class Rules(TypedDict, total=False):
+    clip: float | None
+    n_critic: int
+
+
+class Transform:
+    def __init__(self, *, levels: int = 1) -> None:
+        self.levels = levels
+
+    def bands(self, size: tuple[int, int]) -> tuple[()]:
+        if size[0] % 2**self.levels:
+            raise UserError(f"transform.levels={self.levels} does not divide {size[0]}")
+        return ()
+
+
+class Loss:
+    def __init__(self, *, smoothing: float = 0.0) -> None:
+        if smoothing > 1:
+            raise UserError(f"loss.smoothing={smoothing} is more than 1: set loss.smoothing=0.9")
+
+
+class Optim:
+    def __init__(self, *, lr: float = 2e-4, generator: Override | None = None, fused: bool = True) -> None:
+        self.lr = lr
+
+
+class Model:
+    def __init__(
+        self,
+        *,
+        transform: Transform,
+        loss: Loss,
+        network: Callable[..., torch.nn.Module],
+        norm: Literal["batch", "none"] = "batch",
+        cascade: Literal["none", "all"] | Mapping[str, list[str]] = "all",
+        widths: tuple[int, int] = (1, 2),
+        layers: list[torch.nn.Module] | None = None,
+        folder: Path | str = ".",
+        **rules: Unpack[Rules],
+    ) -> None:
+        self.transform, self.loss, self.rules = transform, loss, rules
+        self.net = network(3, 4, 1)
+
+
+class Source:
+    def __init__(self, *, root: str, split: Literal["train", "val"] = "train") -> None: ...
+
+
+class Folder(Source):
+    def __init__(self, *, depth: int = 1, **settings: Any) -> None: ...
+
+
+class Plain(torch.nn.Module):
+    pass
+
+
+def anything(**extra: Any) -> dict[str, Any]:
+    return extra
+
+
+@pytest.fixture(autouse=True)
+def example(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("example")
+    for thing in (Transform, Loss, Optim, Model, Folder, Plain, anything):
+        setattr(module, thing.__name__, thing)
+    monkeypatch.setitem(sys.modules, "example", module)
+
+
+NETWORK = {"_target_": "torch.nn.Conv2d", "_partial_": True, "padding": 1}
+
+
+def model(**changes: Any) -> dict[str, Any]:
+    return {"_target_": "example.Model", "network": NETWORK} | changes
+
+
+def root(**changes: Any) -> dict[str, Any]:
+    return {
+        "data": {"_target_": "example.anything", "image_size": 32, "batch_size": 16},
+        "model": model(),
+        "transform": {"_target_": "example.Transform", "levels": 2},
+        "loss": {"_target_": "example.Loss"},
+        "optim": {"_target_": "example.Optim", "lr": 1e-3},
+        "hardware": {"_target_": "example.anything"},
+        "paths": {"output_dir": "outputs", "cache_dir": "cache"},
+        "name": "a",
+        "group": None,
+        "job_type": "train",
+        "tags": [],
+        "seed": 0,
+        "budget": {"images": 100, "minutes": None},
+        "evaluation": {"every_images": None, "at_start": "off"},
+        "samples": {"every_images": None, "count": 4},
+        "checkpoint": {"every_images": None, "keep": 1},
+        "log_every_steps": 50,
+        "resume": None,
+        "resume_override": [],
+    } | changes
+
+
+def nodes(value: Any) -> list[str]:
+    return [path + text for path, text in node_problems(value, given={"model": ("transform", "loss")})]
+
+
+# Names and objects
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("example.Optm", "example has no Optm, did you mean example.Optim?"),
+        ("torch.nn.Convv2d", "did you mean torch.nn.Conv2d?"),
+        ("exampel.Optim", "there is no such package"),
+        ("example.Optim.lrr", "example.Optim has no lrr"),
+        ("math.pi", "wanted a class or a function"),
+        ("", "wanted a dotted name"),
+    ],
+)
+def test_locate_says_why_a_name_leads_nowhere(name: str, reason: str) -> None:
+    with pytest.raises(TargetError, match=reason.replace("?", r"\?")):
+        locate(name)
+
+
+def test_locate_names_the_package_that_a_module_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lacking_module.py").write_text("import not_installed_anywhere\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(TargetError, match="the package not_installed_anywhere is not installed"):
+        locate("lacking_module.Thing")
+
+
+def test_locate_does_not_hide_a_broken_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_module.py").write_text("from math import no_such_function\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ImportError, match="no_such_function"):
+        locate("broken_module.Thing")
+
+
+def test_build_makes_nested_nodes_and_keeps_plain_values_plain() -> None:
+    built = config.build(
+        {
+            "_target_": "example.anything",
+            "one": {"_target_": "example.Optim", "lr": 0.5},
+            "many": [{"_target_": "example.Loss"}, 3],
+            "mapping": {"deep": {"_target_": "torch.nn.Identity"}, "text": "x"},
+        }
+    )
+    assert isinstance(built["one"], Optim)
+    assert built["one"].lr == 0.5
+    assert isinstance(built["many"][0], Loss)
+    assert built["many"][1] == 3
+    assert isinstance(built["mapping"]["deep"], torch.nn.Identity)
+    assert type(built["mapping"]) is dict
+
+
+def test_build_passes_parts_by_identity_and_lets_them_win() -> None:
+    part: list[int] = []
+    built = config.build({"_target_": "example.anything", "x": 1, "y": 2}, x=part)
+    assert built["x"] is part
+    assert built["y"] == 2
+
+
+def test_build_leaves_the_call_of_a_partial_node_to_the_receiver() -> None:
+    make = config.build({"_target_": "fractions.Fraction", "_partial_": True, "_args_": [6]})
+    assert make(4) == 1.5
+
+
+def test_build_lets_the_exception_of_a_nested_constructor_out_as_it_is() -> None:
+    with pytest.raises(UserError, match="smoothing"):
+        config.build({"_target_": "example.anything", "loss": {"_target_": "example.Loss", "smoothing": 2.0}})
+
+
+def test_build_model_gives_only_the_parts_that_its_constructor_names() -> None:
+    transform = Transform()
+    built = config.build_model(root(), transform=transform, n_critic=5, clock="not a parameter")
+    assert built.transform is transform
+    assert isinstance(built.loss, Loss)
+    assert built.rules == {"n_critic": 5}
+
+
+# Signatures
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"nrom": "none"}, "model.nrom is unknown to example.Model: did you mean model.norm?"),
+        ({"norm": "bach"}, "model.norm=bach: wanted one of batch, none, did you mean batch? (default batch)"),
+        ({"norm": None}, "model.norm=null: wanted one of batch, none (default batch)"),
+        ({"norm": ""}, "model.norm=(nothing): wanted one of batch, none (default batch)"),
+        ({"cascade": "al"}, "model.cascade=al: wanted one of none, all, did you mean all? or a mapping"),
+        ({"cascade": {"LL": [1]}}, "model.cascade.LL.0=1: wanted text: quote it twice, '\"1\"'"),
+        ({"widths": [1, 2.5]}, "model.widths.1=2.5: wanted a whole number"),
+        ({"widths": [1, 2, 3]}, "model.widths=[1, 2, 3]: wanted"),
+        ({"widths": 3}, "model.widths=3: wanted a list (default (1, 2))"),
+        ({"folder": 3}, "model.folder=3: wanted text: quote it twice"),
+        ({"n_critic": 1e3}, "model.n_critic=1000.0: wanted a whole number: write 1000"),
+        ({"n_critic": True}, "model.n_critic=true: wanted a whole number"),
+        ({"clip": "1"}, "model.clip=1: wanted a number"),
+        ({"n_critc": 1}, "model.n_critc is unknown to example.Model: did you mean model.n_critic?"),
+        ({"network": "conv"}, "model.network=conv: wanted an object, given by _target_"),
+        (
+            {"network": NETWORK | {"paddin": 1}},
+            "model.network.paddin is unknown to torch.nn.Conv2d: did you mean",
+        ),
+        (
+            {"network": {"_target_": "torch.nn.Conv2"}},
+            "model.network._target_=torch.nn.Conv2: torch.nn has no Conv2",
+        ),
+        (
+            {"layers": [{"_target_": "example.Loss"}]},
+            "model.layers.0: wanted Module, example.Loss builds something",
+        ),
+        ({"clip": float("nan")}, "model.clip=nan: wanted a number"),
+        ({"_args_": [1]}, "model._args_.0 is one too many: it takes 0 positional arguments"),
+        ({"_recursive_": False}, "model._recursive_ is unknown to example.Model"),
+    ],
+)
+def test_signature_names_each_mistake_with_its_path(changes: dict[str, Any], line: str) -> None:
+    found = nodes({"model": model(**changes)})
+    assert [text for text in found if text.startswith(line)], found
+    assert len(found) == 1, found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"norm": "none", "widths": [3, 4], "folder": "x", "clip": 1, "n_critic": 5},
+        {"clip": None, "layers": None, "cascade": {"LL": ["HL", "LH"]}},
+        {"layers": [{"_target_": "torch.nn.Identity"}]},
+        {"network": {"_target_": "example.anything", "whatever": 1}},
+    ],
+)
+def test_signature_accepts_what_fits(changes: dict[str, Any]) -> None:
+    assert nodes({"model": model(**changes)}) == []
+
+
+def test_signature_asks_for_what_is_required_unless_it_is_given_or_partial() -> None:
+    linear = {"_target_": "torch.nn.Linear", "in_features": 3}
+    assert nodes(linear) == ["out_features is missing: torch.nn.Linear needs it, set out_features=<int>"]
+    assert nodes(linear | {"_partial_": True}) == []
+    assert nodes({"_target_": "torch.nn.Linear", "_args_": [3, 4]}) == []
+    assert nodes({"other": model()}) == [
+        "other.transform is missing: example.Model needs it, set other.transform=<Transform>",
+        "other.loss is missing: example.Model needs it, set other.loss=<Loss>",
+    ]
+
+
+def test_signature_closes_typed_dictionaries() -> None:
+    node = {"_target_": "example.Optim", "generator": {"lrr": 1.0, "betas": [0, "x"]}}
+    assert nodes({"optim": node}) == [
+        "optim.generator.betas.1=x: wanted a number",
+        "optim.generator.lrr is unknown: did you mean optim.generator.lr?",
+    ]
+
+
+def test_signature_follows_settings_to_the_base_class() -> None:
+    folder = {"_target_": "example.Folder", "root": "x", "depth": 2, "split": "val"}
+    assert nodes(folder) == []
+    assert nodes(folder | {"splt": "val", "split": "vall"}) == [
+        "split=vall: wanted one of train, val, did you mean val? (default train)",
+        "splt is unknown to example.Folder: did you mean split?",
+    ]
+    assert nodes({"_target_": "example.Folder"}) == ["root is missing: example.Folder needs it, set root=<str>"]
+
+
+def test_signature_of_a_module_without_constructor_is_empty() -> None:
+    assert nodes({"_target_": "example.Plain", "x": 1}) == [
+        "x is unknown to example.Plain: there is nothing to choose from"
+    ]
+
+
+def test_signature_collects_all_mistakes_of_all_nodes() -> None:
+    found = nodes(
+        {
+            "model": model(norm="x", widths=1, loss={"_target_": "example.Los"}),
+            "optim": {"_target_": "example.Optim", "lr": "", "lrr": 1},
+        }
+    )
+    assert [line.split("=")[0].split(" ")[0] for line in found] == [
+        "model.norm",
+        "model.widths",
+        "model.loss._target_",
+        "optim.lr",
+        "optim.lrr",
+    ]
+
+
+# Root and rules
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"seed": -1}, "seed=-1: wanted greater than or equal to 0"),
+        ({"seed": 1.5}, "seed=1.5: wanted a whole number"),
+        ({"sed": 1}, "sed is unknown: did you mean seed?"),
+        ({"name": "../x"}, "name=../x: wanted letters, digits, '-', '_' and '.' only: it names a folder"),
+        ({"name": ".."}, "name=..: wanted at most 100 characters, the first one a letter or a digit"),
+        ({"name": 3}, "name=3: wanted text: quote it twice, '\"3\"'"),
+        ({"tags": "x"}, "tags=x: wanted a list"),
+        ({"budget": {"imges": 1, "minutes": 0.0}}, "budget.imges is unknown: did you mean budget.images?"),
+        ({"budget": {"imges": 1, "minutes": 0.0}}, "budget.minutes=0.0: wanted greater than 0"),
+        ({"budget": {"imges": 1, "minutes": 0.0}}, "budget.images is missing: set budget.images=<value>"),
+        (
+            {"budget": {"images": 1e6, "minutes": None}},
+            "budget.images=1000000.0: wanted a whole number: write 1000000",
+        ),
+        (
+            {"evaluation": {"every_images": None, "at_start": "smal"}},
+            "evaluation.at_start=smal: wanted one of full,",
+        ),
+        (
+            {"samples": {"every_images": None, "count": 4096}},
+            "samples.count=4096: wanted less than or equal to 1024",
+        ),
+        ({"model": "frequency_gan"}, "model=frequency_gan: wanted a mapping of keys to values"),
+    ],
+)
+def test_root_names_each_mistake_with_its_path(changes: dict[str, Any], line: str) -> None:
+    found = [path + text for path, text in root_problems(root(**changes), Train)]
+    assert [text for text in found if text.startswith(line)], found
+
+
+def test_root_accepts_a_whole_config() -> None:
+    assert list(root_problems(root(), Train)) == []
+
+
+def test_check_collects_unset_unresolved_unknown_and_mistyped_values_in_one_error() -> None:
+    cfg = OmegaConf.create(root(seed="${nowhere.seed}", optim={"_target_": "example.Optim", "lr": "", "lrr": 1}))
+    cfg.data.root = "???"
+    cfg.extra = 1
+    with pytest.raises(UserError) as caught:
+        config.check(cfg)
+    assert [line.split("=")[0].split(" ")[0] for line in caught.value.lines] == [
+        "data.root",
+        "extra",
+        "optim.lr",
+        "optim.lrr",
+        "seed",
+    ]
+    assert "data.root has to be set: data.root=<value>" in caught.value.lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"budget": {"images": None, "minutes": None}}, "budget.images and budget.minutes are both null"),
+        (
+            {"budget": {"images": 15, "minutes": None}},
+            "budget.images=15 is less than the one batch of data.batch_size=16",
+        ),
+        ({"resume_override": ["optim.lr"]}, "resume_override needs a run to resume"),
+        (
+            {"transform": {"_target_": "example.Transform", "levels": 6}},
+            "transform.levels=6 does not divide 32",
+        ),
+        ({"loss": {"_target_": "example.Loss", "smoothing": 2.0}}, "loss.smoothing=2.0 is more than 1"),
+    ],
+)
+def test_check_holds_the_rules_between_fields(changes: dict[str, Any], line: str) -> None:
+    with pytest.raises(UserError) as caught:
+        config.check(root(**changes))
+    assert [text for text in caught.value.lines if text.startswith(line)] == list(caught.value.lines)
+
+
+def test_check_builds_the_model_on_the_meta_device_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    monkeypatch.setattr(Model, "__setattr__", lambda self, name, value: built.append((name, value)))
+    config.check(root())
+    [network] = [value for name, value in built if name == "net"]
+    assert {parameter.device.type for parameter in network.parameters()} == {"meta"}
+
+
+def test_check_takes_the_schema_of_another_verb() -> None:
+    paths = {"output_dir": "outputs", "cache_dir": "cache"}
+    config.check({"paths": paths, "name": None}, Runs)
+    with pytest.raises(UserError, match=r"nme is unknown: did you mean name\?"):
+        config.check({"paths": paths, "name": None, "nme": 1}, Runs)
+
+
+def test_resolve_gives_plain_data_with_references_filled_in() -> None:
+    cfg = OmegaConf.create({"a": {"b": [1, "${c}"]}, "c": 2.5, "n": None})
+    plain = config.resolve(cfg)
+    assert plain == {"a": {"b": [1, 2.5]}, "c": 2.5, "n": None}
+    assert type(plain["a"]) is dict
+    assert type(plain["a"]["b"]) is list
+
+
+def test_resolve_names_every_value_without_one() -> None:
+    with pytest.raises(UserError) as caught:
+        config.resolve(OmegaConf.create({"a": "???", "b": [{"c": "${nothing}"}]}))
+    assert [line.split(" ")[0] for line in caught.value.lines] == ["a", "b.0.c"]
+
+
+# Stored configs
+
+HOSTILE = [
+    {"_target_": "torch.load", "f": "x", "weights_only": False},
+    {"_target_": "joblib.load", "filename": "x"},
+    {"_target_": "builtins.open", "file": "x", "mode": "w"},
+    {"_target_": "shutil.copyfile", "src": "a", "dst": "b"},
+    {"_target_": "os.system", "command": "x"},
+    {"_target_": "os.mkdir", "path": "x"},
+    {"_target_": "pathlib.Path.touch", "_args_": ["x"]},
+    {"_target_": "numpy.load", "file": "x", "allow_pickle": True},
+    {"_target_": "logging.os.system", "command": "x"},
+    {"_target_": "freqgan.config.targets.importlib.import_module", "name": "x"},
+    {"_target_": "freqgan.config.build", "node": {}},
+    {"_target_": "functools.partial", "_args_": [{"_target_": "os.system", "_partial_": True}]},
+    {"_target_": "freqgan.losses.BCE", "real_label": {"_target_": "torch.hub.load"}},
+    {"_target_": "freqgan.losses.BCE", "_args_": [[{"_target_": "torch.hub.load"}]]},
+    {"_target_": "torch.nn.Identity"},
+    {"_target_": ["os.system"]},
+    {"_target_": {"_target_": "os.system"}},
+    {"_target_": "${oc.env:SECRET}"},
+    {"lr": "${oc.env:SECRET}"},
+    {"lr": ["x ${hydra:runtime.cwd}"]},
+    {"${oc.env:SECRET}": 1},
+    {"lr": b"bytes"},
+    {"lr": Path("x")},
+    {"lr": {1, 2}},
+    {(1, 2): 3},
+]
+
+
+@pytest.mark.parametrize("node", HOSTILE, ids=str)
+@pytest.mark.parametrize("place", ["{}", "deep"])
+def test_stored_config_cannot_choose_what_runs(node: Any, place: str) -> None:
+    stored = {"model": node} if place == "{}" else {"a": [{"b": {"c": [node]}}]}
+    before = set(sys.modules)
+    with pytest.raises(UserError) as caught:
+        config.check_stored(stored)
+    imported = {name for name in set(sys.modules) - before if not name.startswith("freqgan.")}
+    assert imported == set(), "something was imported for a refused name"
+    path = "model" if place == "{}" else "a.0.b.c.0"
+    assert all(line.startswith(path) for line in caught.value.lines)
+
+
+def test_stored_config_of_shipped_classes_is_accepted() -> None:
+    assert "freqgan.losses.BCE" in shipped_targets()
+    config.check_stored({"loss": {"_target_": "freqgan.losses.BCE", "real_label": 0.9}, "tags": ["a"], "none": None})
+
+
+def test_stored_config_may_build_what_the_user_allows_by_its_own_name() -> None:
+    node = {"model": {"_target_": "torch.nn.Identity"}}
+    with pytest.raises(UserError, match=r"model._target_=torch.nn.Identity is not in the shipped conf: set 'allow="):
+        config.check_stored(node)
+    config.check_stored(node, allow=["torch.nn.Identity"])
+    alias = {"model": {"_target_": "logging.os.system"}}
+    with pytest.raises(UserError, match="another name for something in posix"):
+        config.check_stored(alias, allow=["logging.os.system"])
+
+
+def test_stored_config_is_bounded() -> None:
+    bomb: Any = "x"
+    for _ in range(12):
+        bomb = [bomb] * 8
+    with pytest.raises(UserError, match="at most 100000 values"):
+        config.check_stored({"a": bomb})
+
+
+def test_load_run_reads_a_checked_config(tmp_path: Path) -> None:
+    stored = {"loss": {"_target_": "freqgan.losses.BCE"}, "seed": 3, "lr": 1e-5}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(stored))
+    assert config.load_run(tmp_path) == stored
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: !!python/object/apply:os.system [x]", "cannot be read"),
+        ("a: [1", "cannot be read"),
+        ("- 1", "wanted a mapping"),
+        ("a: ${oc.env:HOME}", "holds values, no references"),
+        ("a: " + "x" * (1 << 20), "larger than"),
+    ],
+)
+def test_load_run_refuses_other_files(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match=reason) as caught:
+        config.load_run(tmp_path)
+    assert len(caught.value.lines) == 1
+
+
+def test_load_run_names_the_nearest_run(tmp_path: Path) -> None:
+    for name in ("gan/2026-01-01_10-00-00", "gan/2026-02-02_20-00-00", "other/2026-01-01_10-00-00"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.yaml").touch()
+    for wrong in ("gan/2026-02-02", "gann/2026-02-02_20-00-00"):
+        with pytest.raises(UserError, match=r"is no directory: did you mean run=.*/gan/2026-02-02_20-00-00"):
+            config.load_run(tmp_path / wrong)
+    with pytest.raises(UserError, match=r"has no config.yaml: did you mean run=.*/gan/"):
+        config.load_run(tmp_path / "gan")
