@@ -76,9 +76,7 @@ class BandStatisticsDistance(Metric):
     def compute(self) -> dict[str, Tensor]:
         """`band_distance_<band>` of each band, float64 scalars."""
         real, fake = (counts / counts.sum(1, keepdim=True) for counts in (self.real_counts, self.fake_counts))
-        edges = _LINEAR * torch.linspace(-_REACH, _REACH, _BINS + 1, dtype=torch.float64).sinh().to(
-            real.device
-        )
+        edges = _LINEAR * torch.linspace(-_REACH, _REACH, _BINS + 1, dtype=torch.float64).sinh().to(real.device)
         center, width = (edges[1:] + edges[:-1]) / 2, edges.diff()
         gap = (real - fake).cumsum(1)
         # Within a bin the gap runs linearly from the value at its left edge to that at its right.

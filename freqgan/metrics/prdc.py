@@ -34,9 +34,7 @@ def prdc(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 5) -> 
         ValueError: a set with k vectors or fewer.
     """
     if min(len(real), len(fake)) <= k:
-        raise ValueError(
-            f"k={k} neighbours need more than {k} vectors, got {len(real)} real, {len(fake)} fake"
-        )
+        raise ValueError(f"k={k} neighbours need more than {k} vectors, got {len(real)} real, {len(fake)} fake")
     center = real.double().mean(0)  # distances come from dot products, which cancel badly far from the origin
     real, fake = real.double() - center, fake.double() - center
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)

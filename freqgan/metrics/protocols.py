@@ -88,9 +88,7 @@ class GenerationProtocol:
     def small(self) -> "GenerationProtocol":
         """The same on as few images as it can be computed on: to find mistakes, not to compare."""
         n = max(20, self.k + 1)
-        return GenerationProtocol(
-            self.features, num_images=n, num_real=n, batch_size=n, k=self.k, kid_subset_size=n
-        )
+        return GenerationProtocol(self.features, num_images=n, num_real=n, batch_size=n, k=self.k, kid_subset_size=n)
 
     @torch.no_grad()
     def evaluate(
@@ -174,9 +172,7 @@ class GenerationProtocol:
         metrics: dict[str, Measure] = {"features": distances, "spectrum": spectrum}
         if bands is not None:
             shape = (channels, height, width)
-            metrics["bands"] = BandStatisticsDistance(
-                bands, shape, device=example.device, sync_on_compute=False
-            )
+            metrics["bands"] = BandStatisticsDistance(bands, shape, device=example.device, sync_on_compute=False)
         return metrics
 
     def _real(self, real: Real, example: Tensor) -> Iterator[Tensor]:
@@ -197,9 +193,7 @@ class GenerationProtocol:
             if len(images) != count:
                 raise ValueError(f"asked for {count} images from {start} on, got {len(images)}")
             if not images.isfinite().all():
-                raise DivergedError(
-                    f"images generated for the ids {start} to {start + count - 1} are not finite"
-                )
+                raise DivergedError(f"images generated for the ids {start} to {start + count - 1} are not finite")
             yield images
 
     def _results(self, metrics: "dict[str, Measure]") -> dict[str, float]:

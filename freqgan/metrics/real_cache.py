@@ -33,13 +33,9 @@ def restore(metric: "Metric", file: Path) -> bool:
     state = real_state(metric)
     try:
         tensors: dict[str, Tensor] = torch.load(file, weights_only=True)
-        values = {
-            name: [tensors[name]] if isinstance(v, list) else tensors[name] for name, v in state.items()
-        }
+        values = {name: [tensors[name]] if isinstance(v, list) else tensors[name] for name, v in state.items()}
     except Exception as error:  # a damaged file fails in as many ways as it has bytes
-        _log.warning(
-            "%s is damaged (%s: %s): the real images are measured again", file, type(error).__name__, error
-        )
+        _log.warning("%s is damaged (%s: %s): the real images are measured again", file, type(error).__name__, error)
         return False
     for name, value in values.items():
         setattr(metric, name, value)

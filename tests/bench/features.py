@@ -36,10 +36,7 @@ def _networks(rounds: int) -> list[Row]:
     of_published = ratios(candidates, "published", rounds)
     return [
         *((f"efficientnet_lite0 {name}", value, "ms/image") for name, value in milliseconds.items()),
-        *(
-            (f"efficientnet_lite0 {name}", of_published[name], "of published")
-            for name in list(candidates)[1:]
-        ),
+        *((f"efficientnet_lite0 {name}", of_published[name], "of published") for name in list(candidates)[1:]),
     ]
 
 

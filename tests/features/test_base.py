@@ -126,9 +126,7 @@ def test_surrounding_precision_does_not_leak_in() -> None:
         torch.backends.mkldnn.conv.fp32_precision = "bf16"
         with torch.autocast("cpu", dtype=torch.bfloat16):
             features = network(x)
-        assert torch.backends.mkldnn.conv.fp32_precision == "bf16", (
-            "the choice of the caller was not restored"
-        )
+        assert torch.backends.mkldnn.conv.fp32_precision == "bf16", "the choice of the caller was not restored"
     finally:
         torch.backends.mkldnn.conv.fp32_precision = "none"
         torch.set_float32_matmul_precision(before)

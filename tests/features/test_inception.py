@@ -58,9 +58,7 @@ def test_equals_torch_fidelity(extractor: nn.Module, released: Path, cached: Pat
     torch.testing.assert_close(outputs["Mixed_6e"].mean((2, 3)), middle, rtol=1e-4, atol=1e-5)
 
 
-def test_downloads_once_and_checks_the_hash(
-    released: Path, cached: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_downloads_once_and_checks_the_hash(released: Path, cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
     def transport(url: str, dst: str, hash_prefix: str | None, progress: bool) -> None:
