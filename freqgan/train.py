@@ -15,7 +15,7 @@ from rich.table import Table
 
 from freqgan import callbacks, config, runs
 from freqgan.hardware import Hardware
-from freqgan.runs.session import RANK_ZERO_RUN, is_rank_zero, peak_memory_gib, session
+from freqgan.runs.session import RANK_ZERO_RUN, is_rank_zero, session
 from freqgan.systems import Clock, System
 
 log = logging.getLogger("freqgan")
@@ -114,7 +114,7 @@ def report(run: runs.RunDirectory) -> None:
         f"samples     {grids[-1] if grids else 'none'}",
         f"checkpoint  {run.path / 'checkpoints' / 'last.ckpt'}",
         f"cost        {record.get('images_seen', 0)} images in {record.get('seconds', 0.0):.0f} s of training, "
-        f"{record.get('cpu_seconds', 0.0):.0f} CPU-seconds in all, {peak_memory_gib():.2f} GiB at most",
+        f"{record.get('cpu_seconds', 0.0):.0f} CPU-seconds in all, {record.get('peak_memory_gib', 0.0):.2f} GiB at most",
     ]
     for line in lines:
         console.print(line, soft_wrap=True, highlight=False)

@@ -52,7 +52,8 @@ def session(run: RunDirectory) -> Iterator[None]:
             raise
         finally:
             del os.environ[RANK_ZERO_RUN]
-            facts = {"exit_status": exit_status, "cpu_seconds": round(spent + cpu_seconds(), 1)}
+            cost = {"cpu_seconds": round(spent + cpu_seconds(), 1), "peak_memory_gib": round(peak_memory_gib(), 3)}
+            facts = {"exit_status": exit_status, **cost}
             try:
                 run.write_record(status=status, ended=time.strftime("%Y-%m-%dT%H:%M:%S%z"), **facts)
             except StorageError as error:

@@ -40,14 +40,18 @@ def step_cost(system: System, batch: Batch) -> StepCost:
         batch: tensors on the meta device; the first of its `accumulate` parts is run.
     """
     kept = _Kept()
+    players = system.players()
     with FlopCounterMode(display=False) as counter, saved_tensors_hooks(kept.pack, lambda tensor: tensor):
         outputs = system.forward_part(system.parts(batch)[0], graph=True)
         if system.discriminator is not None:
             terms = system.discriminator_terms(batch, detached(outputs))
             torch.stack(list(terms.values())).sum().backward()
+            system.discriminator.requires_grad_(False)
         terms = system.generator_terms(batch, outputs)
         torch.stack(list(terms.values())).sum().backward()
-    weights = sum(p.numel() for network in system.players().values() for p in network.parameters())
+    for network in players.values():
+        network.requires_grad_(True)
+    weights = sum(p.numel() for network in players.values() for p in network.parameters())
     average = sum(p.numel() for p in system.ema.parameters())
     return StepCost(counter.get_total_flops(), kept.bytes, 4 * (OPTIMIZER_COPIES * weights + average))
 
