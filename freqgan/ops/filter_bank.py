@@ -1,11 +1,11 @@
-"""Invertible two-channel filter banks along one axis: matrices for short sides, shifted sums for long ones.
+"""Invertible two-channel filter banks along one axis: what they promise, and those given by their matrix.
 
-The third kind, lifting, is in `freqgan.ops.lifting`.
+The other kind, lifting, is in `freqgan.ops.lifting`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from itertools import accumulate, pairwise
+from typing import NamedTuple, Protocol, final
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from freqgan.ops.linear import constant
 
-Taps = tuple[tuple[int, float], ...]
+# Longer sides are cut into blocks of about 64 samples, to skip the zeros beside the matrix's diagonal.
+_WHOLE_SIDE, _BLOCK, _GAP = 96, 64, 16
 
 
 class FilterBank(Protocol):
@@ -31,86 +32,82 @@ class FilterBank(Protocol):
         """The signal with these coefficients."""
 
 
-@dataclass(frozen=True, eq=False)
+@final
 class MatrixBank:
-    """Any linear bank for one side: O(n) per sample, yet the fastest way while n is small.
+    """The bank of one side given by its matrix: on a CPU faster than any convolution of torch.
 
-    Attributes:
-        analysis: float64 (n, n), the low coefficients' rows above the high ones'.
-        synthesis: its inverse.
+    Args:
+        analysis: float64 (n, n), the rows of the ⌈n/2⌉ low coefficients above those of the high ones.
     """
 
-    analysis: np.ndarray
-    synthesis: np.ndarray
+    def __init__(self, analysis: np.ndarray) -> None:
+        synthesis = np.linalg.inv(analysis)
+        # Rounding noise would fill the bands of zeros, and turn to subnormals, a hundred times slower, in
+        # float32.
+        synthesis[np.abs(synthesis) < 1e-15] = 0
+        n = len(analysis)
+        n_low = (n + 1) // 2
+        self._split = {
+            dual: (_blocks(matrix[:n_low], n), _blocks(matrix[n_low:], n))
+            for dual, matrix in ((False, analysis), (True, synthesis.T))
+        }
+        self._merge = {
+            dual: _blocks(matrix, n_low, n - n_low) for dual, matrix in ((False, synthesis), (True, analysis.T))
+        }
 
     def split(self, x: Tensor, axis: int, *, dual: bool = False) -> tuple[Tensor, Tensor]:
-        """`analysis @ x`, or `synthesis.T @ x` for the dual bank, in its two halves."""
-        matrix = constant(self.synthesis.T if dual else self.analysis, x)
-        n_low = (len(matrix) + 1) // 2
-        low, high = matrix[:n_low], matrix[n_low:]
-        return (x @ low.mT, x @ high.mT) if axis == -1 else (low @ x, high @ x)
+        """The low and the high coefficients."""
+        low, high = self._split[dual]
+        return _product(low, axis, x), _product(high, axis, x)
 
     def merge(self, low: Tensor, high: Tensor, axis: int, *, dual: bool = False) -> Tensor:
-        """`synthesis @ x`, or `analysis.T @ x` for the dual bank."""
-        matrix = constant(self.analysis.T if dual else self.synthesis, low)
-        x = torch.cat((low, high), dim=axis)
-        return x @ matrix.mT if axis == -1 else matrix @ x
+        """The signal with these coefficients."""
+        return _product(self._merge[dual], axis, low, high)
 
 
-@dataclass(frozen=True, eq=False)
-class PeriodicBank:
-    """A finite filter bank that wraps round an even side, as weighted sums of shifted copies.
+class _Run(NamedTuple):
+    """What some rows of a matrix take from a run of one input's samples."""
 
-    Plain sums beat torch's strided and transposed convolutions on a CPU, and no GPU setting makes them TF32.
-
-    Attributes:
-        taps: low and high coefficient k as pairs (offset from sample 2k, weight).
-        dual_taps: the same of the dual bank.
-    """
-
-    taps: tuple[Taps, Taps]
-    dual_taps: tuple[Taps, Taps]
-
-    def split(self, x: Tensor, axis: int, *, dual: bool = False) -> tuple[Tensor, Tensor]:
-        """Coefficient k is the sum over taps of weight · x[2k + offset]."""
-        samples = (x[..., 0::2], x[..., 1::2]) if axis == -1 else (x[..., 0::2, :], x[..., 1::2, :])
-        low, high = (
-            [(offset % 2, offset // 2, weight) for offset, weight in taps]
-            for taps in (self.dual_taps if dual else self.taps)
-        )
-        return _shifted_sum(samples, low, axis), _shifted_sum(samples, high, axis)
-
-    def merge(self, low: Tensor, high: Tensor, axis: int, *, dual: bool = False) -> Tensor:
-        """The transpose of the other bank's `split`."""
-        both = self.taps if dual else self.dual_taps
-        even, odd = (
-            [
-                (band, -(offset // 2), weight)
-                for band, taps in enumerate(both)
-                for offset, weight in taps
-                if offset % 2 == phase
-            ]
-            for phase in (0, 1)
-        )
-        bands = (low, high)
-        phases = _shifted_sum(bands, even, axis), _shifted_sum(bands, odd, axis)
-        return (
-            torch.stack(phases, dim=-1).flatten(-2)
-            if axis == -1
-            else torch.stack(phases, dim=-2).flatten(-3, -2)
-        )
+    which: int
+    start: int
+    weights: np.ndarray
 
 
-def _shifted_sum(inputs: Sequence[Tensor], terms: Sequence[tuple[int, int, float]], axis: int) -> Tensor:
-    """Σ weight · inputs[which] read `shift` further on, wrapping round, over terms (which, shift, weight)."""
-    n = inputs[0].shape[axis]
-    before, after = -min(shift for _, shift, _ in terms), max(shift for _, shift, _ in terms)
-    before, after = max(before, 0), max(after, 0)
-    wrapped = [
-        torch.cat((x.narrow(axis, n - before, before), x, x.narrow(axis, 0, after)), axis) for x in inputs
-    ]
-    (which, shift, weight), *rest = terms
-    total = wrapped[which].narrow(axis, before + shift, n) * weight
-    for which, shift, weight in rest:
-        total.add_(wrapped[which].narrow(axis, before + shift, n), alpha=weight)
-    return total
+_Rows = tuple[_Run, ...]
+
+
+def _blocks(matrix: np.ndarray, *widths: int) -> tuple[_Rows, ...]:
+    """Cut a matrix whose columns belong to inputs of these widths into blocks of rows without their zeros."""
+    side = sum(widths)
+    whole = side <= _WHOLE_SIDE
+    blocks = []
+    for rows in [matrix] if whole else np.array_split(matrix, side // _BLOCK):
+        used = np.arange(side) if whole else np.flatnonzero(rows.any(axis=0))
+        runs = []
+        for which, (first, end) in enumerate(pairwise(accumulate(widths, initial=0))):
+            own = used[(first <= used) & (used < end)]
+            for run in np.split(own, np.flatnonzero(np.diff(own) > _GAP) + 1):
+                if run.size:
+                    weights = np.ascontiguousarray(rows[:, run[0] : run[-1] + 1])
+                    runs.append(_Run(which, int(run[0]) - first, weights))
+        blocks.append(tuple(runs))
+    return tuple(blocks)
+
+
+def _product(blocks: Sequence[_Rows], axis: int, *inputs: Tensor) -> Tensor:
+    flat = [x.reshape(-1, *x.shape[axis:]) for x in inputs]  # (rows, n) or (images, n, width)
+    length = sum(len(runs[0].weights) for runs in blocks)
+    product = flat[0].new_empty(flat[0].shape[0], length, *flat[0].shape[2:])
+    start = 0
+    for runs in blocks:
+        out = product.narrow(1, start, len(runs[0].weights))
+        start += out.shape[1]
+        for number, run in enumerate(runs):
+            weights = constant(run.weights, out)
+            x = flat[run.which].narrow(1, run.start, weights.shape[1])
+            beta = min(number, 1)  # the first run fills, the others add
+            if axis == -1:
+                torch.addmm(out, x, weights.mT, beta=beta, out=out)
+            else:
+                torch.baddbmm(out, weights.expand(x.shape[0], -1, -1), x, beta=beta, out=out)
+    return product.view(*inputs[0].shape[:axis], length, *inputs[0].shape[axis:][1:])

@@ -46,7 +46,8 @@ def inverse_haar(
 def _butterflies(image: Tensor) -> tuple[Tensor, ...]:
     # Rows first: contiguous runs vectorise, and only the second pass reads every other number.
     even, odd = image[..., 0::2, :], image[..., 1::2, :]
-    low, high = (even + odd).mul_(0.5), (even - odd).mul_(0.5)
+    low = torch.lerp(even, odd, 0.5)  # (even + odd) / 2 in one pass
+    high = even - low
     low_even, low_odd, high_even, high_odd = low[..., 0::2], low[..., 1::2], high[..., 0::2], high[..., 1::2]
     return low_even + low_odd, low_even - low_odd, high_even + high_odd, high_even - high_odd
 
@@ -57,8 +58,9 @@ def _inverse_butterflies(ll: Tensor, hl: Tensor, lh: Tensor, hh: Tensor) -> tupl
     for half, low, high in zip(halves, (ll, lh), (hl, hh), strict=True):
         torch.add(low, high, out=half[..., 0])
         torch.sub(low, high, out=half[..., 1])
-    low_rows, high_rows = halves.mul_(0.5).flatten(-2)
+    low_rows, high_rows = halves.flatten(-2)
     image = ll.new_empty(*lead, h, 2, 2 * w)
-    torch.add(low_rows, high_rows, out=image[..., 0, :])
-    torch.sub(low_rows, high_rows, out=image[..., 1, :])
+    even, odd = image.unbind(-2)
+    torch.lerp(low_rows, high_rows, 0.5, out=even)
+    torch.sub(low_rows, even, out=odd)
     return (image.flatten(-3, -2),)

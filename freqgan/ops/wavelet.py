@@ -4,9 +4,8 @@ Names, signs and phase are PyWavelets' (`LL` = cA, `HL` = cV, `LH` = cH, `HH` = 
 the signal round; an odd side is first extended by its last sample, and the last high coefficient, which the
 others imply, is left out. "reflect" mirrors the signal (`freqgan.ops.lifting`).
 
-Short sides multiply by one dense matrix per axis, which on a CPU beats every convolution of torch; long ones
-add shifted copies or lift. Constants are NumPy arrays and become tensors per call: a cached tensor could
-belong to another device, to `inference_mode` or to a trace of `torch.export`.
+Every filter is a matrix per axis, cut into blocks along its diagonal where the side is long; mirrored borders
+are lifted instead when it is long.
 """
 
 from functools import lru_cache, partial
@@ -17,15 +16,15 @@ import pywt
 from jaxtyping import Float
 from torch import Tensor
 
-from freqgan.ops.filter_bank import FilterBank, MatrixBank, PeriodicBank, Taps
+from freqgan.ops.filter_bank import FilterBank, MatrixBank
 from freqgan.ops.haar import FourBands
 from freqgan.ops.lifting import LIFTINGS
 from freqgan.ops.linear import linear
 
 Mode = Literal["periodization", "reflect"]
 
-# Longest sides for which the matrix wins, measured in float32 on one core.
-_MATRIX_SIDE = {"periodization": 256, "reflect": 96}
+# The longest side for which the matrix is no slower than lifting, measured in float32 on one core.
+_LIFTING_SIDE = 256
 
 
 def dwt(image: Float[Tensor, "*b h w"], wavelet: str, mode: Mode = "periodization") -> FourBands:
@@ -54,14 +53,10 @@ def inverse_dwt(
 
 @lru_cache(maxsize=256)
 def filter_bank(wavelet: str, mode: Mode, side: int) -> FilterBank:
-    """The fastest exact filter bank for one side of at least 2."""
-    if side > _MATRIX_SIDE[mode]:
-        if mode == "reflect":
-            return LIFTINGS[wavelet]
-        if side % 2 == 0 and _reconstructs(wavelet):
-            return PeriodicBank(_taps(wavelet, dual=False), _taps(wavelet, dual=True))
-    matrix = analysis_matrix(wavelet, mode, side)
-    return MatrixBank(matrix, np.linalg.inv(matrix))
+    """The filter bank for one side of at least 2, the faster one where there are two."""
+    if mode == "reflect" and side > _LIFTING_SIDE:
+        return LIFTINGS[wavelet]
+    return MatrixBank(analysis_matrix(wavelet, mode, side))
 
 
 @lru_cache(maxsize=256)
@@ -71,19 +66,15 @@ def condition_number(wavelet: str, mode: Mode, side: int) -> float:
     return float(np.linalg.cond(analysis_matrix(wavelet, mode, min(side, 128 + side % 2))))
 
 
-def analysis_matrix(wavelet: str, mode: Mode, side: int, *, dual: bool = False) -> np.ndarray:
-    """The float64 matrix (side, side) from a signal to its ⌈side/2⌉ low, then its ⌊side/2⌋ high coefficients.
-
-    With `dual`, that of the synthesis filters; a periodized even side's two matrices are each other's
-    transposed inverse.
-    """
-    low, high = _taps(wavelet, dual=dual)
-    n_low = (side + 1) // 2
+def analysis_matrix(wavelet: str, mode: Mode, side: int) -> np.ndarray:
+    """The float64 matrix (side, side) from a signal to its ⌈side/2⌉ low, then its ⌊side/2⌋ high coefficients."""
+    filters = pywt.Wavelet(wavelet)
+    n_low, half = (side + 1) // 2, filters.dec_len // 2
     matrix = np.zeros((side, side))
     for row in range(side):
-        centre, taps = (2 * row, low) if row < n_low else (2 * (row - n_low), high)
-        for offset, weight in taps:
-            matrix[row, _inside(centre + offset, side, mode)] += weight
+        k, taps = (row, filters.dec_lo) if row < n_low else (row - n_low, filters.dec_hi)
+        for j, weight in enumerate(taps):
+            matrix[row, _inside(2 * k + half - j, side, mode)] += weight
     return matrix
 
 
@@ -94,37 +85,14 @@ def _inside(index: int, side: int, mode: Mode) -> int:
     return min(index, 2 * (side - 1) - index)
 
 
-@lru_cache(maxsize=256)
-def _taps(wavelet: str, *, dual: bool) -> tuple[Taps, Taps]:
-    """Low and high coefficient k as pairs (offset from sample 2k, weight), in PyWavelets' phase."""
-    filters = pywt.Wavelet(wavelet)
-    half = filters.dec_len // 2
-    both = (filters.rec_lo, filters.rec_hi) if dual else (filters.dec_lo, filters.dec_hi)
-    low, high = (
-        tuple((j + 1 - half if dual else half - j, float(weight)) for j, weight in enumerate(taps) if weight)
-        for taps in both
-    )
-    return low, high
-
-
-@lru_cache(maxsize=256)
-def _reconstructs(wavelet: str) -> bool:
-    """Whether the filters as stored invert each other: dmey's, cut to 62 taps, are off by 2e-3."""
-    side = 2 * pywt.Wavelet(wavelet).dec_len
-    analysis = analysis_matrix(wavelet, "periodization", side)
-    dual = analysis_matrix(wavelet, "periodization", side, dual=True)
-    return bool(np.abs(analysis @ dual.T - np.eye(side)).max() < 1e-9)
-
-
 def _analyse(rows: FilterBank, columns: FilterBank, dual: bool, image: Tensor) -> tuple[Tensor, ...]:
-    low, high = columns.split(image, -1, dual=dual)
-    ll, lh = rows.split(low, -2, dual=dual)
-    hl, hh = rows.split(high, -2, dual=dual)
-    return ll, hl, lh, hh
+    # Along the height first: products there come one per image, and like its full width.
+    low, high = rows.split(image, -2, dual=dual)
+    return *columns.split(low, -1, dual=dual), *columns.split(high, -1, dual=dual)
 
 
 def _synthesise(
     rows: FilterBank, columns: FilterBank, dual: bool, ll: Tensor, hl: Tensor, lh: Tensor, hh: Tensor
 ) -> tuple[Tensor, ...]:
-    low, high = rows.merge(ll, lh, -2, dual=dual), rows.merge(hl, hh, -2, dual=dual)
-    return (columns.merge(low, high, -1, dual=dual),)
+    low, high = columns.merge(ll, hl, -1, dual=dual), columns.merge(lh, hh, -1, dual=dual)
+    return (rows.merge(low, high, -2, dual=dual),)

@@ -33,11 +33,15 @@ class Transform(nn.Module, ABC):
     Both ways work in float32 at least, inside autocast too; float64 stays float64. They are linear and
     differentiable any number of times. A transform has no weights and no buffers.
 
-    Subclasses implement `names`, `_layout`, `_analyse`, `_image_shape` and `_synthesise`.
+    Subclasses implement `_layout`, `_analyse`, `_image_shape` and `_synthesise`.
+
+    Args:
+        names: of the bands, coarse to fine, whatever the image.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__()
+        self.names = names
         self._layouts: dict[tuple[int, int, int], tuple[Band, ...]] = {}
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
@@ -84,11 +88,6 @@ class Transform(nn.Module, ABC):
         if key not in self._layouts:
             self._layouts[key] = self._layout(*key)
         return self._layouts[key]
-
-    @property
-    @abstractmethod
-    def names(self) -> tuple[str, ...]:
-        """The bands' names, coarse to fine; they do not depend on the image."""
 
     @abstractmethod
     def _layout(self, channels: int, height: int, width: int) -> tuple[Band, ...]: ...

@@ -46,9 +46,7 @@ def zigzag_cutoffs(num_classes: int, cutoffs: Sequence[int] | None, coefficients
 
 def _check(num_classes: int, cutoffs: Sequence[float], example: Sequence[float], end: int) -> None:
     if num_classes < 2:
-        raise UserError(
-            f"transform.num_classes={num_classes} splits nothing: set at least 2, or transform=identity"
-        )
+        raise UserError(f"transform.num_classes={num_classes} splits nothing: set at least 2, or transform=identity")
     if len(cutoffs) != num_classes - 1 or any(low >= high for low, high in pairwise((0, *cutoffs, end))):
         raise UserError(
             f"transform.num_classes={num_classes} needs {num_classes - 1} rising cut-offs within 0–{end}, "

@@ -49,21 +49,15 @@ class DCT(Transform):
         cutoffs: Sequence[float] | None = None,
         sampling: Sampling = "band_images",
     ) -> None:
-        super().__init__()
+        kinds = ("",) if sampling == "band_images" else _KINDS
+        high = (f"F{number}{kind}" for number in range(2, num_classes + 1) for kind in kinds)
+        super().__init__(("F1", *high))
         self.cutoffs = frequency_cutoffs(num_classes, cutoffs)
         if sampling not in get_args(Sampling):
             raise UserError(
                 f"transform.sampling={sampling} is not known: set transform.sampling=band_images or critical"
             )
         self.sampling = sampling
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """`F1 … FP`, or `F1, F2HL, F2LH, F2HH, F3HL, …` where critically sampled; low to high."""
-        high = range(2, len(self.cutoffs) + 2)
-        if self.sampling == "band_images":
-            return ("F1", *(f"F{number}" for number in high))
-        return ("F1", *(f"F{number}{kind}" for number in high for kind in _KINDS))
 
     def extra_repr(self) -> str:
         """The settings, for `print(transform)`."""
@@ -92,9 +86,7 @@ class DCT(Transform):
     def _layout(self, channels: int, height: int, width: int) -> tuple[Band, ...]:
         rectangles = self._rectangles(height, width)
         if self.sampling == "band_images":
-            return tuple(
-                Band(name, 0, number, (channels, height, width)) for number, name in enumerate(self.names)
-            )
+            return tuple(Band(name, 0, number, (channels, height, width)) for number, name in enumerate(self.names))
         return tuple(
             Band(name, 0, (number + 2) // 3, (channels, bottom - top, right - left))
             for number, (name, (top, bottom, left, right)) in enumerate(rectangles.items())
@@ -151,19 +143,12 @@ class BlockDCT(Transform):
         UserError: for impossible cut-offs, or a size that the blocks do not tile.
     """
 
-    def __init__(
-        self, block_size: int = 8, num_classes: int = 2, *, cutoffs: Sequence[int] | None = None
-    ) -> None:
-        super().__init__()
+    def __init__(self, block_size: int = 8, num_classes: int = 2, *, cutoffs: Sequence[int] | None = None) -> None:
+        super().__init__(tuple(f"F{number}" for number in range(1, num_classes + 1)))
         if block_size < 2:
             raise UserError(f"transform.block_size={block_size} splits nothing: set transform.block_size=8")
         self.block_size = block_size
         self.cutoffs = zigzag_cutoffs(num_classes, cutoffs, block_size**2)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """`F1 … FP`, low to high."""
-        return tuple(f"F{number}" for number in range(1, len(self.cutoffs) + 2))
 
     def extra_repr(self) -> str:
         """The settings, for `print(transform)`."""
@@ -178,8 +163,8 @@ class BlockDCT(Transform):
             got = f"{height}" if height == width else f"[{height},{width}]"
             larger = -(-max(height, width) // size) * size
             raise UserError(
-                f"transform.block_size={size} must divide image_size, got {got}: set data.image_size={larger} "
-                "or another transform.block_size"
+                f"transform.block_size={size} must divide image_size, got {got}: "
+                f"set data.image_size={larger} or another transform.block_size"
             )
         return tuple(
             Band(name, 0, number, (count * channels, height // size, width // size))
@@ -198,7 +183,5 @@ class BlockDCT(Transform):
 
     def _synthesise(self, bands: Mapping[str, Tensor]) -> Tensor:
         counts = self._counts()
-        coefficients = [
-            band.unflatten(1, (count, -1)) for count, band in zip(counts, bands.values(), strict=True)
-        ]
+        coefficients = [band.unflatten(1, (count, -1)) for count, band in zip(counts, bands.values(), strict=True)]
         return inverse_block_dct(torch.cat(coefficients, dim=1).transpose(1, 2))

@@ -33,21 +33,12 @@ class Fourier(Transform):
             rings.
     """
 
-    def __init__(
-        self, num_classes: int = 2, *, cutoffs: Sequence[float] | None = None, rolloff: float = 0.5
-    ) -> None:
-        super().__init__()
+    def __init__(self, num_classes: int = 2, *, cutoffs: Sequence[float] | None = None, rolloff: float = 0.5) -> None:
+        super().__init__(tuple(f"F{number}" for number in range(1, num_classes + 1)))
         self.cutoffs = frequency_cutoffs(num_classes, cutoffs)
         if not 0 <= rolloff <= 2:
-            raise UserError(
-                f"transform.rolloff={rolloff} must lie between 0 and 2: set transform.rolloff=0.5"
-            )
+            raise UserError(f"transform.rolloff={rolloff} must lie between 0 and 2: set transform.rolloff=0.5")
         self.rolloff = rolloff
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """`F1 … FP`, low to high."""
-        return tuple(f"F{number}" for number in range(1, len(self.cutoffs) + 2))
 
     def extra_repr(self) -> str:
         """The settings, for `print(transform)`."""

@@ -12,10 +12,8 @@ from freqgan.transforms.base import Band, Transform
 class Identity(Transform):
     """One band, `image`, of level 0 and class 0."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Just `image`."""
-        return ("image",)
+    def __init__(self) -> None:
+        super().__init__(("image",))
 
     def _layout(self, channels: int, height: int, width: int) -> tuple[Band, ...]:
         return (Band("image", level=0, frequency_class=0, shape=(channels, height, width)),)

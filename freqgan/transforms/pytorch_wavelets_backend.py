@@ -49,8 +49,8 @@ def inverse_dwt(
 
 
 @lru_cache(maxsize=1)
-def lowlevel() -> ModuleType:
-    """The library's module of filter functions.
+def library() -> ModuleType:
+    """The package `pytorch_wavelets`.
 
     Raises:
         UserError: if the library is not installed or does not import.
@@ -63,7 +63,7 @@ def lowlevel() -> ModuleType:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return importlib.import_module("pytorch_wavelets.dwt.lowlevel")
+            return importlib.import_module("pytorch_wavelets")
     except ImportError as error:
         raise UserError(
             f"transform.backend=pytorch_wavelets does not import ({error}): install pytorch-wavelets, or set "
@@ -77,8 +77,8 @@ def lowlevel() -> ModuleType:
 def _split(filters: tuple[np.ndarray, ...], image: Tensor) -> tuple[Tensor, ...]:
     low, high = (constant(taps, image) for taps in filters)
     # Channel by channel: (low, high) along the width, then both of these along the height.
-    columns = lowlevel().afb1d(image, low, high, mode="periodization", dim=3)
-    both = lowlevel().afb1d(columns, low, high, mode="periodization", dim=2)
+    columns = library().dwt.lowlevel.afb1d(image, low, high, mode="periodization", dim=3)
+    both = library().dwt.lowlevel.afb1d(columns, low, high, mode="periodization", dim=2)
     ll, lh, hl, hh = both.unflatten(1, (-1, 4)).unbind(2)
     return ll.contiguous(), hl.contiguous(), lh.contiguous(), hh.contiguous()
 
@@ -86,7 +86,7 @@ def _split(filters: tuple[np.ndarray, ...], image: Tensor) -> tuple[Tensor, ...]
 def _merge(filters: tuple[np.ndarray, ...], *bands: Tensor) -> tuple[Tensor, ...]:
     ll, hl, lh, hh = bands
     low, high = (constant(taps, ll) for taps in filters)
-    synthesis: Any = lowlevel().sfb1d
+    synthesis: Any = library().dwt.lowlevel.sfb1d
     left = synthesis(ll, lh, low, high, mode="periodization", dim=2)
     right = synthesis(hl, hh, low, high, mode="periodization", dim=2)
     return (synthesis(left, right, low, high, mode="periodization", dim=3),)

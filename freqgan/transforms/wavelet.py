@@ -50,15 +50,10 @@ class WaveletTransform(Transform):
         mode: Mode = "periodization",
         backend: Backend = "native",
     ) -> None:
-        super().__init__()
+        high = (f"{kind}{level}" for level in range(levels, 0, -1) for kind in ("HL", "LH", "HH"))
+        super().__init__((f"LL{levels}", *high))
         _check(wavelet, levels, mode, backend)
         self.wavelet, self.levels, self.mode, self.backend = wavelet, levels, mode, backend
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """`LLK, HLK, LHK, HHK, …, HL1, LH1, HH1`."""
-        high = (f"{kind}{level}" for level in range(self.levels, 0, -1) for kind in ("HL", "LH", "HH"))
-        return (f"LL{self.levels}", *high)
 
     def extra_repr(self) -> str:
         """The constructor's arguments, for `print(transform)`."""
@@ -154,16 +149,12 @@ def _check(wavelet: str, levels: int, mode: str, backend: str) -> None:
     problems: list[str] = []
     if wavelet not in known:
         near = difflib.get_close_matches(wavelet, known, n=3) or ["haar", "db2", "bior4.4"]
-        problems.append(
-            f"transform.wavelet={wavelet} is no discrete wavelet: did you mean {', '.join(near)}?"
-        )
+        problems.append(f"transform.wavelet={wavelet} is no discrete wavelet: did you mean {', '.join(near)}?")
     if levels < 1:
         problems.append(f"transform.levels={levels} splits nothing: set at least 1, or transform=identity")
     for name, value, choices in (("mode", mode, get_args(Mode)), ("backend", backend, get_args(Backend))):
         if value not in choices:
-            problems.append(
-                f"transform.{name}={value} is not known: set transform.{name}={' or '.join(choices)}"
-            )
+            problems.append(f"transform.{name}={value} is not known: set transform.{name}={' or '.join(choices)}")
     exact = mode == "periodization" or (wavelet in LIFTINGS and backend == "native")
     if not problems and not exact:
         problems.append(
