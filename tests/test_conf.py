@@ -20,8 +20,15 @@ CONF = shipped_conf()
 WORDS = Vocabulary((CONF,))
 FILES = sorted(CONF.rglob("*.yaml"))
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
-CHOICES = [(group, option) for group in GROUPS if group != "hydra" for option in WORDS.options(group)]
-NEEDED = {"image_folder": ["data.root=pictures"], "frequency_gan/folder": ["data.root=pictures"]}
+OPTIONS = {group: list(WORDS.options(group)) for group in GROUPS if group != "hydra"}
+DELTAS = [(group, option) for group in ("experiment", "debug") for option in OPTIONS[group]]
+NEEDED = {"frequency_gan/folder": ["data.root=pictures"]}
+# The n-th options of all groups together, until every option had its turn: composing each alone takes a minute.
+LEAVES = {group: options for group, options in OPTIONS.items() if group not in ("experiment", "debug")}
+TOGETHER = [
+    tuple(f"{group}={options[n % len(options)]}" for group, options in LEAVES.items())
+    for n in range(max(map(len, LEAVES.values())))
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +43,7 @@ def compose(verb: str, *overrides: str) -> DictConfig:
 
 def test_every_file_is_a_primary_config_or_an_option_of_a_group_of_train() -> None:
     assert sorted(file.stem for file in FILES if file.parent == CONF) == sorted(VERBS) == sorted(ROOTS)
-    assert len(FILES) == len(CHOICES) + len(VERBS) + len(WORDS.options("hydra"))
+    assert len(FILES) == sum(map(len, OPTIONS.values())) + len(VERBS) + len(WORDS.options("hydra"))
     assert set(GROUPS) == set(WORDS.defaults("train")) - {"local"}
 
 
@@ -51,8 +58,13 @@ def test_the_options_that_a_primary_config_chooses_exist(verb: str) -> None:
         assert option in (*WORDS.options(group), "stored", None) or group == "local"
 
 
-@pytest.mark.parametrize(("group", "option"), CHOICES, ids=str)
-def test_option_composes_and_passes_all_nets(group: str, option: str) -> None:
+@pytest.mark.parametrize("choices", TOGETHER, ids=" ".join)
+def test_options_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
+    config.check(compose("train", *choices, *(["data.root=pictures"] if "data=image_folder" in choices else [])))
+
+
+@pytest.mark.parametrize(("group", "option"), DELTAS, ids=str)
+def test_delta_composes_and_passes_all_nets(group: str, option: str) -> None:
     config.check(compose("train", f"{group}={option}", *NEEDED.get(option, [])))
 
 

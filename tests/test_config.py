@@ -317,6 +317,11 @@ def test_signature_collects_all_mistakes_of_all_nodes() -> None:
         ({"seed": -1}, "seed=-1: wanted greater than or equal to 0"),
         ({"seed": 1.5}, "seed=1.5: wanted a whole number"),
         ({"sed": 1}, "sed is unknown: did you mean seed?"),
+        ({"lr": 1}, "lr is unknown: did you mean optim.lr?"),
+        (
+            {"budget": {"images": 1, "minutes": None, "batch_size": 3}},
+            "budget.batch_size is unknown: did you mean data.",
+        ),
         ({"name": "../x"}, "name=../x: wanted letters, digits, '-', '_' and '.' only: it names a folder"),
         ({"name": ".."}, "name=..: wanted at most 100 characters, the first one a letter or a digit"),
         ({"name": 3}, "name=3: wanted text: quote it twice, '\"3\"'"),

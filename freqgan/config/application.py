@@ -19,7 +19,7 @@ from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from freqgan.config import check, overrides
 from freqgan.config.schema import ROOTS
-from freqgan.errors import InterruptedRunError, UserError
+from freqgan.errors import FreqganError, InterruptedRunError, UserError
 from freqgan.suggest import hint
 from freqgan.vocabulary import Vocabulary, shipped_conf, users_conf
 
@@ -95,6 +95,9 @@ def _job(verb: str, module: str, cfg: DictConfig, report: Report) -> int:
         raise SystemExit(report(error)) from error
     except BrokenPipeError as error:
         raise SystemExit(1) from error
+    except SystemExit as error:
+        # Lightning ends so on a signal, and with status 0: what did not return is not done.
+        return error.code if isinstance(error.code, int) and error.code else report(FreqganError(f"{verb} gave up"))
     except Exception as error:
         return report(error)
     return 0

@@ -4,6 +4,7 @@ Keys that a YAML file leaves to their defaults in Python can be set like all oth
 Hydra as one that may be new, and the nets of `freqgan.config` find those that nothing knows.
 """
 
+from argparse import ArgumentError
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,16 @@ def read(verb: str, arguments: Sequence[str]) -> list[str]:
         UserError: one line for each argument that cannot be meant.
     """
     parser = get_args_parser()
-    known, unknown = parser.parse_known_intermixed_args(list(arguments))
+    parser.exit_on_error = False
+    try:
+        known, unknown = parser.parse_known_intermixed_args(list(arguments))
+    except ArgumentError as error:
+        raise UserError(str(error)) from error
     flags = [argument for argument in arguments if argument not in known.overrides]
     names = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
     lines = [f"unknown flag {flag}: {hint(flag, names)}" for flag in unknown]
+    if known.experimental_rerun:
+        lines.append("--experimental-rerun unpickles its file, which can run anything: use resume=<run directory>")
     words = Vocabulary.here(*([Path(known.config_dir).absolute()] if known.config_dir else []))
     command = CommandLine(verb, words, multirun=known.multirun or any("hydra.mode" in a for a in arguments))
     overrides = []

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
-from freqgan.config.wording import Problem, problems
+from freqgan.config.wording import Problem, paths, problems
 
 
 def _folder_name(name: str) -> str:
@@ -147,4 +147,5 @@ def root_problems(config: Mapping[str, Any], root: type[Section]) -> Iterator[Pr
     try:
         root.model_validate_json(to_json(config, inf_nan_mode="constants"))
     except ValidationError as error:
-        yield from problems(error.errors(), config, "", root)
+        elsewhere = [path for path in paths(config) if "." in path]
+        yield from problems(error.errors(), config, "", root, elsewhere)

@@ -1,6 +1,6 @@
 """Pydantic's findings as got, wanted and fix, each with its config path."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args, is_typeddict
 
 from pydantic import BaseModel
@@ -38,7 +38,9 @@ WANTED = {
 }
 
 
-def problems(errors: Iterable[ErrorDetails], value: Any, path: str, annotation: Any) -> Iterator[Problem]:
+def problems(
+    errors: Iterable[ErrorDetails], value: Any, path: str, annotation: Any, elsewhere: Sequence[str] = ()
+) -> Iterator[Problem]:
     """One problem for each place in `value` where something is wrong.
 
     Args:
@@ -46,6 +48,7 @@ def problems(errors: Iterable[ErrorDetails], value: Any, path: str, annotation: 
         value: plain data.
         path: config path of `value`; empty for the root.
         annotation: knows the nearest key where one is unknown.
+        elsewhere: paths to name where none of those keys is near.
     """
     places: dict[Place, list[ErrorDetails]] = {}
     for error in errors:
@@ -53,12 +56,24 @@ def problems(errors: Iterable[ErrorDetails], value: Any, path: str, annotation: 
     for place, found in places.items():
         # A union reports each of its members: the one that got deepest into the value is what was meant.
         if not any(len(other) > len(place) and other[: len(place)] == place for other in places):
-            yield _problem(found, _at(value, place), join(path, *place), keys(annotation, place[:-1]))
+            names = keys(annotation, place[:-1])
+            yield _problem(found, _at(value, place), join(path, *place), names, elsewhere)
 
 
 def join(path: str, *more: Any) -> str:
     """A config path with further keys: `optim` and `lr` give `optim.lr`."""
     return ".".join(str(part) for part in (path, *more) if part != "")
+
+
+def paths(value: Any, path: str = "") -> Iterator[str]:
+    """The config path of every key inside a value.
+
+    >>> list(paths({"optim": {"lr": 1, "betas": [0, 1]}}))
+    ['optim', 'optim.lr', 'optim.betas']
+    """
+    for key, item in value.items() if isinstance(value, Mapping) else ():
+        yield join(path, key)
+        yield from paths(item, join(path, key))
 
 
 def show(value: Any) -> str:
@@ -87,10 +102,12 @@ def _fields(kind: Any) -> Mapping[str, Any]:
     return kind.__annotations__ if is_typeddict(kind) else {}
 
 
-def _problem(errors: list[ErrorDetails], got: Any, path: str, names: list[str]) -> Problem:
+def _problem(errors: list[ErrorDetails], got: Any, path: str, names: list[str], elsewhere: Sequence[str]) -> Problem:
     parent, _, key = path.rpartition(".")
     if errors[0]["type"] == "extra_forbidden":
-        return Problem(path, f" is unknown: {hint(key, names, prefix=f'{parent}.' if parent else '')}")
+        far = None if nearest(key, names) else nearest(key, elsewhere)
+        near = f"did you mean {far}?" if far else hint(key, names, prefix=f"{parent}." if parent else "")
+        return Problem(path, f" is unknown: {near}")
     if errors[0]["type"] == "missing":
         return Problem(path, f" is missing: set {path}=<value>")
     wanted = " or ".join(dict.fromkeys(_wanted(error, got) for error in errors))
