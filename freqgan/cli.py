@@ -80,10 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("freqgan: interrupted\n")
         return 130
-    except BrokenPipeError:
-        # Whoever read stdout has left: the interpreter must not write to it at its exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
     except Exception as error:
         return report(error)
 
@@ -116,6 +112,10 @@ def report(error: Exception) -> int:
     if isinstance(error, FreqganError):
         sys.stderr.writelines(f"freqgan: {line}\n" for line in str(error).splitlines())
         return error.exit_status
+    if isinstance(error, BrokenPipeError):
+        # Whoever read stdout has left: the interpreter must not write to it at its exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
     sys.stderr.write("".join(traceback.format_exception(error)))
     sys.stderr.write(f"freqgan: unexpected {type(error).__name__}: {error}\n")
     return 1

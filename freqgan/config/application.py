@@ -93,8 +93,6 @@ def _job(verb: str, module: str, cfg: DictConfig, report: Report) -> int:
         importlib.import_module(module).main(cfg)
     except InterruptedRunError as error:
         raise SystemExit(report(error)) from error
-    except BrokenPipeError as error:
-        raise SystemExit(1) from error
     except SystemExit as error:
         # Lightning ends so on a signal, and with status 0: what did not return is not done.
         return error.code if isinstance(error.code, int) and error.code else report(FreqganError(f"{verb} gave up"))
