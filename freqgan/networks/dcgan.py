@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from freqgan.blocks import DoublingConv2d, HalvingConv2d
 from freqgan.errors import UserError
 
 Norm = Literal["batch", "instance", "group", "spectral", "none"]
@@ -80,7 +81,7 @@ class Halving(nn.Sequential):
     """4×4 convolution of stride 2, norm, leaky ReLU: half the size."""
 
     def __init__(self, inputs: int, outputs: int, *, norm: Norm) -> None:
-        convolution: nn.Module = nn.Conv2d(inputs, outputs, 4, 2, 1, bias=norm in ("spectral", "none"))
+        convolution: nn.Module = HalvingConv2d(inputs, outputs, bias=norm in ("spectral", "none"))
         initialize(convolution)
         if norm == "spectral":
             convolution = spectral_norm(convolution)
@@ -93,7 +94,7 @@ class Doubling(nn.Sequential):
     """4×4 transposed convolution of stride 2, norm, ReLU: twice the size."""
 
     def __init__(self, inputs: int, outputs: int, *, norm: Norm) -> None:
-        convolution = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=norm == "none")
+        convolution = DoublingConv2d(inputs, outputs, bias=norm == "none")
         layer = normalization(norm, outputs)
         for module in (convolution, layer):
             initialize(module)
@@ -148,7 +149,7 @@ class DCGANGenerator(nn.Module):
         )
         self.stages = nn.ModuleList(Doubling(width[i] + skip[i], width[i + 1], norm=norm) for i in range(count - 1))
         self.to_image: nn.Module = (
-            nn.ConvTranspose2d(width[-1] + skip[-1], out_channels, 4, 2, 1)
+            DoublingConv2d(width[-1] + skip[-1], out_channels)
             if count
             else nn.Conv2d(width[-1] + context_channels, out_channels, 3, 1, 1)
         )
