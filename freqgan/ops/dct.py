@@ -20,25 +20,30 @@ from freqgan.ops.linear import constant, linear
 _MATRIX_SIDE = 256
 
 
-def dct(image: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
-    """The orthonormal two-dimensional DCT-II: `scipy.fft.dctn(image, axes=(-2, -1), norm="ortho")`."""
-    (coefficients,) = linear(_dct, _inverse_dct, image)
+Size = tuple[int, int]
+
+
+def dct(image: Float[Tensor, "*b h w"], kept: Size | None = None) -> Float[Tensor, "*b h_kept w_kept"]:
+    """The orthonormal two-dimensional DCT-II: `scipy.fft.dctn(image, axes=(-2, -1), norm="ortho")`.
+
+    Args:
+        image: real images.
+        kept: how many of the lowest coefficients to return per axis; all by default.
+    """
+    size = _size(image)
+    (coefficients,) = linear(partial(_dct, kept or size), partial(_inverse_dct, size), image)
     return coefficients
 
 
-def inverse_dct(
-    coefficients: Float[Tensor, "*b h w"], size: tuple[int, int] | None = None
-) -> Float[Tensor, "*b h_image w_image"]:
+def inverse_dct(coefficients: Float[Tensor, "*b h_kept w_kept"], size: Size | None = None) -> Float[Tensor, "*b h w"]:
     """The image with these DCT coefficients.
 
     Args:
         coefficients: all, or the lowest ones; the others are zero.
-        size: the image's sides, where they are larger.
+        size: the image's sides; by default as many as there are coefficients.
     """
-    if size is not None:
-        rows, columns = (side - n for side, n in zip(size, coefficients.shape[-2:], strict=True))
-        coefficients = F.pad(coefficients, (0, columns, 0, rows))
-    (image,) = linear(_inverse_dct, _dct, coefficients)
+    kept = _size(coefficients)
+    (image,) = linear(partial(_inverse_dct, size or kept), partial(_dct, kept), coefficients)
     return image
 
 
@@ -79,32 +84,36 @@ def _norms(n: int) -> np.ndarray:
     return norms
 
 
-def _dct(image: Tensor) -> tuple[Tensor, ...]:
-    return (_dct_along(_dct_along(image, -1), -2),)
+def _size(image: Tensor) -> Size:
+    return image.shape[-2], image.shape[-1]
 
 
-def _inverse_dct(coefficients: Tensor) -> tuple[Tensor, ...]:
-    return (_inverse_dct_along(_inverse_dct_along(coefficients, -2), -1),)
+def _dct(kept: Size, image: Tensor) -> tuple[Tensor, ...]:
+    return (_dct_along(_dct_along(image, -2, kept[0]), -1, kept[1]).contiguous(),)
 
 
-def _dct_along(x: Tensor, axis: int) -> Tensor:
+def _inverse_dct(size: Size, coefficients: Tensor) -> tuple[Tensor, ...]:
+    return (_inverse_dct_along(_inverse_dct_along(coefficients, -1, size[1]), -2, size[0]).contiguous(),)
+
+
+def _dct_along(x: Tensor, axis: int, kept: int) -> Tensor:
     n = x.shape[axis]
     if n <= _MATRIX_SIDE:
-        matrix = constant(dct_matrix(n), x)
+        matrix = constant(dct_matrix(n)[:kept], x)
         return x @ matrix.mT if axis == -1 else matrix @ x
     x = x.movedim(axis, -1)
     folded = torch.cat((x[..., 0::2], x[..., 1::2].flip(-1)), dim=-1)
     turned = torch.fft.rfft(folded) * constant(_quarter_turns(n), x)
     y = torch.cat((turned.real, -turned.imag[..., 1 : (n + 1) // 2].flip(-1)), dim=-1)
-    return (y * constant(_norms(n), x)).movedim(-1, axis)
+    return (y * constant(_norms(n), x))[..., :kept].movedim(-1, axis)
 
 
-def _inverse_dct_along(y: Tensor, axis: int) -> Tensor:
-    n = y.shape[axis]
+def _inverse_dct_along(y: Tensor, axis: int, n: int) -> Tensor:
+    kept = y.shape[axis]
     if n <= _MATRIX_SIDE:
-        matrix = constant(dct_matrix(n), y)
+        matrix = constant(dct_matrix(n)[:kept], y)
         return y @ matrix if axis == -1 else matrix.mT @ y
-    y = y.movedim(axis, -1) / constant(_norms(n), y)
+    y = F.pad(y.movedim(axis, -1), (0, n - kept)) / constant(_norms(n), y)
     mirrored = F.pad(y[..., (n + 1) // 2 :].flip(-1), (1, 0))
     turned = torch.complex(y[..., : n // 2 + 1], -mirrored)
     folded = torch.fft.irfft(turned * constant(_quarter_turns(n).conj(), y), n=n)

@@ -1,8 +1,8 @@
 """Linear maps that bring their own adjoint and run in full precision.
 
 The gradient of a linear map is its adjoint, and the gradient of the adjoint is the map again. Told so,
-autograd makes one fast call in place of a recorded graph, work may be done in place, and double gradients,
-forward-mode gradients and `torch.func` come for free.
+autograd makes one fast call in place of a recorded graph, work may be done in place, and gradients of any order
+come free.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,30 +58,13 @@ def constant(array: np.ndarray, like: Tensor) -> Tensor:
 
 
 class _Linear(Function):
+    # Old style, with `ctx` first: a separate `setup_context` costs 25 µs a call, a tenth of a small transform.
     @staticmethod
-    def forward(forward: LinearMap, adjoint: LinearMap, *inputs: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, forward: LinearMap, adjoint: LinearMap, *inputs: Tensor) -> tuple[Tensor, ...]:
+        ctx.maps = adjoint, forward
         with full_precision(inputs[0].device.type):
             return forward(*inputs)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        ctx.forward_map, ctx.adjoint = inputs[:2]
-
-    @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return None, None, *linear(ctx.adjoint, ctx.forward_map, *gradients)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> tuple[Tensor, ...]:
-        return linear(ctx.forward_map, ctx.adjoint, *tangents[2:])
-
-    @staticmethod
-    def vmap(
-        info: Any, in_dims: tuple[int | None, ...], forward: LinearMap, adjoint: LinearMap, *inputs: Tensor
-    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        batched = (
-            x.expand(info.batch_size, *x.shape) if dim is None else x.movedim(dim, 0)
-            for x, dim in zip(inputs, in_dims[2:], strict=True)
-        )
-        outputs = linear(forward, adjoint, *batched)
-        return outputs, (0,) * len(outputs)
+        return None, None, *linear(*ctx.maps, *gradients)

@@ -42,6 +42,7 @@ class Transform(nn.Module, ABC):
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__()
         self.names = names
+        self._name_set = frozenset(names)
         self._layouts: dict[tuple[int, int, int], tuple[Band, ...]] = {}
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
@@ -61,11 +62,11 @@ class Transform(nn.Module, ABC):
         Raises:
             ValueError: if a band is missing, unknown, or of a shape that does not fit the others.
         """
-        if bands.keys() != set(self.names):
+        if bands.keys() != self._name_set:
             raise ValueError(f"{type(self).__name__} needs the bands {list(self.names)}, got {list(bands)}")
         channels, height, width = self._image_shape(bands)
         for band in self.bands((height, width), channels):
-            if tuple(bands[band.name].shape[1:]) != band.shape:
+            if bands[band.name].shape[1:] != band.shape:
                 got = {name: tuple(value.shape) for name, value in bands.items()}
                 raise ValueError(
                     f"band {band.name} of a {height}×{width} image has shape (b, *{band.shape}), got {got}"

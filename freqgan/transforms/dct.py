@@ -94,14 +94,15 @@ class DCT(Transform):
 
     def _analyse(self, image: Tensor) -> dict[str, Tensor]:
         height, width = image.shape[-2:]
-        coefficients = dct(image)
         if self.sampling == "critical":
+            coefficients = dct(image)
             return {
                 name: inverse_dct(coefficients[..., top:bottom, left:right])
                 for name, (top, bottom, left, right) in self._rectangles(height, width).items()
             }
-        corners = zip(self._edges(height)[1:-1], self._edges(width)[1:-1], strict=True)
-        lows = [inverse_dct(coefficients[..., :h, :w], (height, width)) for h, w in corners]
+        corners = list(zip(self._edges(height)[1:-1], self._edges(width)[1:-1], strict=True))
+        coefficients = dct(image, kept=corners[-1])
+        lows = [inverse_dct(coefficients[..., :h, :w], size=(height, width)) for h, w in corners]
         high = (upper - lower for lower, upper in pairwise((*lows, image)))
         return dict(zip(self.names, (lows[0], *high), strict=True))
 

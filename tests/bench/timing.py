@@ -10,7 +10,7 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -61,7 +61,9 @@ def ratios(
 ) -> dict[str, float]:
     """Each candidate's time over the baseline's: the median of the per-round ratios (2.0 = twice as slow)."""
     seconds = times(candidates, rounds, repeats=repeats)
-    return {
-        name: statistics.median(t / base for t, base in zip(own, seconds[baseline], strict=True))
-        for name, own in seconds.items()
-    }
+    return {name: median_ratio(own, seconds[baseline]) for name, own in seconds.items()}
+
+
+def median_ratio(seconds: Sequence[float], baseline: Sequence[float]) -> float:
+    """The median of the per-round ratios of two candidates' times."""
+    return statistics.median(own / base for own, base in zip(seconds, baseline, strict=True))
