@@ -21,6 +21,7 @@ from freqgan.config import check, overrides
 from freqgan.config.schema import ROOTS
 from freqgan.errors import FreqganError, InterruptedRunError, UserError
 from freqgan.suggest import hint
+from freqgan.terminal import log_to, stderr_handler
 from freqgan.vocabulary import Vocabulary, shipped_conf, users_conf
 
 Report = Callable[[Exception], int]
@@ -90,7 +91,8 @@ def _job(verb: str, module: str, cfg: DictConfig, report: Report) -> int:
     """Checks and runs one job. Only a signal ends those that follow as well."""
     try:
         check(cfg, ROOTS[verb])
-        importlib.import_module(module).main(cfg)
+        with log_to(stderr_handler()):
+            importlib.import_module(module).main(cfg)
     except InterruptedRunError as error:
         raise SystemExit(report(error)) from error
     except SystemExit as error:

@@ -7,13 +7,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-from rich.console import Console
-from rich.logging import RichHandler
 
 from freqgan.errors import DivergedError, FreqganError, InterruptedRunError, StorageError
 from freqgan.runs.directory import RunDirectory
+from freqgan.terminal import log_to
 
 RANK_ZERO_RUN = "FREQGAN_RUN"
 
@@ -25,7 +22,7 @@ def is_rank_zero() -> bool:
 
 @contextmanager
 def session(run: RunDirectory) -> Iterator[None]:
-    """Holds a run, logs to the terminal and `train.log`, and leaves its state in `run.json` whatever happens.
+    """Holds a run, logs to `train.log`, and leaves its state in `run.json` whatever happens.
 
     The other processes of a parallel run hold nothing and write nothing.
 
@@ -35,7 +32,9 @@ def session(run: RunDirectory) -> Iterator[None]:
     if not is_rank_zero():
         yield
         return
-    with run.lock(), logging_to(run.path / "train.log"):
+    file = logging.FileHandler(run.path / "train.log", delay=True)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    with run.lock(), log_to(file):
         os.environ[RANK_ZERO_RUN] = str(run.path)
         run.write_record(status="running", pid=os.getpid(), started=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
         spent = float(run.record.get("cpu_seconds", 0.0)) - cpu_seconds()
@@ -59,27 +58,6 @@ def session(run: RunDirectory) -> Iterator[None]:
             except StorageError as error:
                 # What ended the run is the news; a disk that cannot even keep the record comes second.
                 logging.getLogger(__name__).error("%s", error)
-
-
-@contextmanager
-def logging_to(path: Path) -> Iterator[None]:
-    """Sends the package's log to the terminal and to a file."""
-    logger = logging.getLogger("freqgan")
-    terminal: logging.Handler = logging.StreamHandler()
-    terminal.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    if sys.stderr.isatty():
-        terminal = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
-    file = logging.FileHandler(path, delay=True)
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger.setLevel(logging.INFO)
-    for handler in (terminal, file):
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for handler in (terminal, file):
-            logger.removeHandler(handler)
-            handler.close()
 
 
 def cpu_seconds() -> float:

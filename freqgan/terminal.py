@@ -1,0 +1,33 @@
+"""What a command says while it works: lines of the package's log on stderr, dressed up where that is a terminal."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def log_to(handler: logging.Handler) -> Iterator[None]:
+    """Sends the package's log to a handler for a while."""
+    logger = logging.getLogger("freqgan")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def stderr_handler() -> logging.Handler:
+    """Rich lines in a terminal, plain ones in a file or pipe."""
+    if not sys.stderr.isatty():
+        plain = logging.StreamHandler()
+        plain.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+        return plain
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    return handler
