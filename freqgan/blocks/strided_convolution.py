@@ -35,13 +35,16 @@ class DoublingConv2d(nn.ConvTranspose2d):
         super().__init__(inputs, outputs, KERNEL, STRIDE, PADDING, bias=bias)
 
     def forward(self, x: Float[Tensor, "b i h w"], output_size: list[int] | None = None) -> Float[Tensor, "b o H W"]:
-        """Twice the size."""
+        """Twice the size, or the `output_size` that is asked for, one pixel larger at most."""
+        if output_size is not None:
+            return super().forward(x, output_size)
         return _apply(_Double, super().forward, x, self.weight, self.bias)
 
 
 def _apply(function: Any, library: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Ours for bf16 on a CPU, where a weight takes a gradient; else the library's."""
-    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+    cast = torch.is_autocast_enabled("cpu") and x.dtype != torch.float64  # which autocast leaves alone
+    dtype = torch.get_autocast_dtype("cpu") if cast else x.dtype
     even = x.shape[-1] % 2 == x.shape[-2] % 2 == 0 or function is _Double
     ours = x.device.type == "cpu" and dtype == torch.bfloat16 and weight.requires_grad and even
     y: Tensor = (
