@@ -43,8 +43,9 @@ class UnitScale(nn.Module):
 
     def inverse(self, bands: Mapping[str, Tensor]) -> Float[Tensor, "b c h w"]:
         """The image of bands at unit scale."""
-        scaled = {b.name: bands[b.name].float() * scale for b, scale in zip(self.bands, self.scales, strict=True)}
-        return self.transform.inverse(scaled)
+        # A scale of one dimension promotes bf16 to its float32; one of none would be rounded to bf16.
+        scales = zip(self.bands, self.scales.split(1), strict=True)
+        return self.transform.inverse({band.name: bands[band.name] * scale for band, scale in scales})
 
     def calibrate(self, images: Iterable[Float[Tensor, "b c h w"]], statistic: Statistic) -> None:
         """Measures every scale.
@@ -55,13 +56,16 @@ class UnitScale(nn.Module):
                 root mean square.
         """
         parts: list[list[Tensor]] = [[] for _ in self.bands]
+        counts: list[int] = []
         for batch in images:
+            counts.append(len(batch))
             bands = self.transform(batch.to(self.scales.device))
             for part, band in zip(parts, self.bands, strict=True):
                 part.append(_magnitude(bands[band.name], statistic))
+        shares = self.scales.new_tensor(counts) / sum(counts)
         for i, part in enumerate(parts):
             values = torch.stack(part)
-            scale = values.square().mean().sqrt() if statistic == "rms" else values.max()
+            scale = (shares * values.square()).sum().sqrt() if statistic == "rms" else values.max()
             self.scales[i] = scale.clamp_min(1e-6)
 
 
