@@ -60,6 +60,8 @@ class System(pl.LightningModule, ABC):
         self.seed = rules.get("seed", 0)
         self.clock = rules.get("clock") or Clock()
         self._rows = Rows()
+        # Listed once: walking the modules costs as much as a small network's optimiser step.
+        self._weights = {player: list(network.parameters()) for player, network in self.players().items()}
 
     @abstractmethod
     def synthesize(self, batch: Batch) -> Outputs:
@@ -131,7 +133,7 @@ class System(pl.LightningModule, ABC):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One optimiser per player, in the order of `players`."""
-        return [self.optim.build(player, network.parameters()) for player, network in self.players().items()]
+        return [self.optim.build(player, weights) for player, weights in self._weights.items()]
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One whole step: every player that is due is updated once. Returns the terms, by `player/term`."""
@@ -145,7 +147,7 @@ class System(pl.LightningModule, ABC):
             turns.reverse()
         log: dict[str, Tensor] = {}
         for player in turns:
-            if player in self.players() and (due or player == "discriminator"):
+            if player in self._weights and (due or player == "discriminator"):
                 log |= self._turn(player, parts, outputs)
         if due:
             self.ema.update_parameters(self.generator)
@@ -175,10 +177,8 @@ class System(pl.LightningModule, ABC):
 
     def _turn(self, player: Player, parts: Sequence[Part], outputs: Sequence[Outputs | None]) -> Terms:
         """Updates one player; the other one's weights take no gradient meanwhile."""
-        players = self.players()
-        for other, network in players.items():
-            network.requires_grad_(other == player)
-        optimizer = dict(zip(players, _as_list(self.optimizers()), strict=True))[player]
+        self._require_gradients(player)
+        optimizer = dict(zip(self._weights, _as_list(self.optimizers()), strict=True))[player]
         optimizer.zero_grad(set_to_none=True)
         log: Terms = {}
         for part, shared in zip(parts, outputs, strict=True):
@@ -193,9 +193,13 @@ class System(pl.LightningModule, ABC):
             for name, value in terms.items():
                 log[f"{player}/{name}"] = log.get(f"{player}/{name}", 0) + value.detach() / len(parts)
         self._update(player, optimizer, log)
-        for network in players.values():
-            network.requires_grad_(True)
+        self._require_gradients(*self._weights)
         return log
+
+    def _require_gradients(self, *players: Player) -> None:
+        for player, weights in self._weights.items():
+            for weight in weights:
+                weight.requires_grad_(player in players)
 
     def _weighted(self, player: Player, terms: Terms) -> Tensor:
         total = torch.zeros((), device=self.device)
@@ -206,7 +210,7 @@ class System(pl.LightningModule, ABC):
 
     def _update(self, player: Player, optimizer: Any, log: Terms) -> None:
         """Averages over processes, refuses what is not finite, clips, and steps."""
-        parameters = list(self.players()[player].parameters())
+        parameters = self._weights[player]
         average_gradients(parameters)
         norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
         # A loss that is finite here and not there would stop one process alone; its gradient, averaged, stops all.

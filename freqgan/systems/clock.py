@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, final
 
-SPEED_AFTER_STEPS = 20
-WARM_UP_STEPS = 5
+SPEED_AFTER_STEPS = 60
+WARM_UP_STEPS = 10
 
 
 @final

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from freqgan.callbacks import Interruption, Journal, ProgressBar
-from freqgan.data import DataModule, Scenes
+from freqgan.data import DataModule, OpenMoji
 from freqgan.hardware import Hardware
 from freqgan.losses import NonSaturating
 from freqgan.networks import DCGANDiscriminator, DCGANGenerator
@@ -37,7 +37,10 @@ def rows(rounds: int = 12) -> list[Row]:
     hardware.apply()
     dcgan = partial(build, Identity(), image_size=64, channels=64)
     shipped = partial(build, WaveletTransform("haar"), image_size=32, channels=48)
-    return [*measure("DCGAN 64 px", dcgan, hardware, rounds, 0.55), *measure("openmoji", shipped, hardware, rounds, None)]
+    return [
+        *measure("DCGAN 64 px", dcgan, hardware, rounds, 0.55),
+        *measure("openmoji", shipped, hardware, rounds, None),
+    ]
 
 
 def build(transform: Transform, *, image_size: int, channels: int, images: int = 10**9) -> FrequencyGAN:
@@ -62,7 +65,7 @@ def measure(
     system = make(images=BATCH * (rounds + 3))
     system.to(memory_format=hardware.layout)
     size = system.bands.transform.inverse(system.sample_bands(0, 1, seed=0)).shape[-1]
-    data = DataModule(source=partial(Scenes, length=4 * BATCH), image_size=size, num_classes=9, batch_size=BATCH)
+    data = DataModule(source=OpenMoji, image_size=size, batch_size=BATCH)
     images = next(data.evaluation_images("train", limit=BATCH, batch_size=BATCH))
     with torch.device("meta"):
         flops = step_cost(make(), {"image": torch.empty(BATCH, 3, size, size)}).flops

@@ -23,7 +23,7 @@ def test_minutes_become_images_once(monkeypatch: pytest.MonkeyPatch, images: int
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     clock = Clock(images=images, minutes=1.0)
     clock.start()
-    for step in range(1, 40):
+    for step in range(1, 80):
         now += 5.0 if step < module.WARM_UP_STEPS else 0.01  # slow first steps do not count
         clock.advance(10, generator=True)
         known = clock.end
