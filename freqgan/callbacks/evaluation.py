@@ -26,7 +26,7 @@ class Evaluation(pl.Callback):
         store: saves the best checkpoint.
         protocol: what is measured; its first number is the one to minimise.
         at_start: `full` judges the untrained generator, `small` only exercises the protocol on a few images.
-        every_images: interval; None for half of the budget.
+        every_images: interval; None for a fifth of the budget.
         split: of the data that the samples are compared with.
         cache_dir: where statistics of the real images are kept.
         seed: of the samples.
@@ -97,7 +97,7 @@ class Evaluation(pl.Callback):
     ) -> None:
         """Judges at every interval of images, and when the budget is used up."""
         assert isinstance(pl_module, System)
-        if pl_module.due(self.every_images, share=0.5) or pl_module.clock.finished:
+        if pl_module.due(self.every_images, share=0.2) or pl_module.clock.finished:
             self.judge(trainer, pl_module)
 
     def _measure(
