@@ -5,7 +5,7 @@ The other kind, lifting, is in `freqgan.ops.lifting`.
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import NamedTuple, Protocol, final
+from typing import NamedTuple, Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from freqgan.ops.linear import constant
 _WHOLE_SIDE, _BLOCK, _GAP = 96, 64, 16
 
 
+@runtime_checkable
 class FilterBank(Protocol):
     """An invertible bank along one axis (-1 or -2) of a tensor with any leading axes.
 
@@ -42,8 +43,7 @@ class MatrixBank:
 
     def __init__(self, analysis: np.ndarray) -> None:
         synthesis = np.linalg.inv(analysis)
-        # Rounding noise would fill the bands of zeros, and turn to subnormals, a hundred times slower, in
-        # float32.
+        # Rounding noise hides the zeros, and its smallest numbers are subnormal in float32: a hundred times slower.
         synthesis[np.abs(synthesis) < 1e-15] = 0
         n = len(analysis)
         n_low = (n + 1) // 2

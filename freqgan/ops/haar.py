@@ -13,7 +13,10 @@ from torch.nn import functional as F
 from freqgan.ops.linear import linear
 
 FourBands = tuple[
-    Float[Tensor, "*b h w"], Float[Tensor, "*b h w2"], Float[Tensor, "*b h2 w"], Float[Tensor, "*b h2 w2"]
+    Float[Tensor, "*b h_low w_low"],
+    Float[Tensor, "*b h_low w_high"],
+    Float[Tensor, "*b h_high w_low"],
+    Float[Tensor, "*b h_high w_high"],
 ]
 
 
@@ -30,11 +33,11 @@ def haar(image: Float[Tensor, "*b h w"]) -> FourBands:
 
 
 def inverse_haar(
-    ll: Float[Tensor, "*b h w"],
-    hl: Float[Tensor, "*b h w2"],
-    lh: Float[Tensor, "*b h2 w"],
-    hh: Float[Tensor, "*b h2 w2"],
-) -> Float[Tensor, "*b h_image w_image"]:
+    ll: Float[Tensor, "*b h_low w_low"],
+    hl: Float[Tensor, "*b h_low w_high"],
+    lh: Float[Tensor, "*b h_high w_low"],
+    hh: Float[Tensor, "*b h_high w_high"],
+) -> Float[Tensor, "*b h w"]:
     """The image whose `haar` bands these are; its sides follow from the bands' shapes."""
     rows, columns = ll.shape[-2] - lh.shape[-2], ll.shape[-1] - hl.shape[-1]
     if rows or columns:

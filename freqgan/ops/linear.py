@@ -21,8 +21,7 @@ def linear(forward: LinearMap, adjoint: LinearMap, *inputs: Tensor) -> tuple[Ten
     """`forward(*inputs)`, differentiated by `adjoint`.
 
     Args:
-        forward: a linear map from tensors to a tuple of new tensors (no views of its inputs). It works on the
-            last two axes and takes any leading ones.
+        forward: a linear map from tensors to a tuple of new tensors, not views of its inputs.
         adjoint: its transpose, from as many tensors as `forward` returns to as many as it takes.
         *inputs: tensors of one floating dtype and device.
     """

@@ -36,13 +36,13 @@ def dwt(image: Float[Tensor, "*b h w"], wavelet: str, mode: Mode = "periodizatio
 
 
 def inverse_dwt(
-    ll: Float[Tensor, "*b h w"],
-    hl: Float[Tensor, "*b h w2"],
-    lh: Float[Tensor, "*b h2 w"],
-    hh: Float[Tensor, "*b h2 w2"],
+    ll: Float[Tensor, "*b h_low w_low"],
+    hl: Float[Tensor, "*b h_low w_high"],
+    lh: Float[Tensor, "*b h_high w_low"],
+    hh: Float[Tensor, "*b h_high w_high"],
     wavelet: str,
     mode: Mode = "periodization",
-) -> Float[Tensor, "*b h_image w_image"]:
+) -> Float[Tensor, "*b h w"]:
     """The image whose `dwt` bands these are; its sides follow from the bands' shapes."""
     sides = ll.shape[-2] + lh.shape[-2], ll.shape[-1] + hl.shape[-1]
     rows, columns = (filter_bank(wavelet, mode, side) for side in sides)

@@ -1,6 +1,7 @@
 """Bands by the discrete cosine transform, of the whole image or of blocks."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import Literal, final, get_args
 
@@ -20,8 +21,8 @@ _KINDS = ("HL", "LH", "HH")
 class DCT(Transform):
     """Frequency classes of the whole image's DCT-II as real images.
 
-    Class p holds the coefficients whose larger index, along the height or the width, lies between cut-offs p
-    − 1 and p. All levels are 0.
+    Class p holds the coefficients whose larger index, along the height or the width, lies between cut-offs p − 1 and p.
+    All levels are 0.
 
     - `sampling="band_images"`: `F1 … FP`, images of the full size that sum to the image. They hold P times
       the image's numbers: any bands have an inverse, their sum, but only an image's own bands come back from
@@ -116,7 +117,7 @@ class DCT(Transform):
 
     def _synthesise(self, bands: Mapping[str, Tensor]) -> Tensor:
         if self.sampling == "band_images":
-            return torch.stack(tuple(bands.values())).sum(0)
+            return reduce(torch.add, bands.values())
         coefficients = dct(bands["F1"])
         for number in range(2, len(self.cutoffs) + 2):
             hl, lh, hh = (dct(bands[f"F{number}{kind}"]) for kind in _KINDS)
@@ -136,8 +137,7 @@ class BlockDCT(Transform):
     Args:
         block_size: the blocks' side; it must divide the image's sides.
         num_classes: P, at least two.
-        cutoffs: the P − 1 positions in zig-zag order at which bands 2 … P begin, rising. By default the bands
-            grow
+        cutoffs: the P − 1 positions in zig-zag order at which bands 2 … P begin, rising. By default the bands grow
             geometrically: [8] of 64 coefficients for two classes, [4, 16] for three.
 
     Raises:

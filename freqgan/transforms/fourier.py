@@ -1,10 +1,12 @@
 """Real band images by rings of the Fourier spectrum."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import final
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from freqgan.errors import UserError
@@ -66,7 +68,4 @@ class Fourier(Transform):
         return channels, height, width
 
     def _synthesise(self, bands: Mapping[str, Tensor]) -> Tensor:
-        image, *others = bands.values()
-        for band in others:
-            image = image + band
-        return image
+        return reduce(torch.add, bands.values())

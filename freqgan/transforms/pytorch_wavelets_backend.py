@@ -5,8 +5,7 @@
 - Gradients are its own adjoint filters, joined by `freqgan.ops.linear`: its autograd functions drop the high
   bands' gradient when the low band needs none, and fail under autocast.
 - Its filters are passed in the image's precision: its modules would hold float32 ones for float64 images.
-- Only even sides and "periodization": elsewhere its gradients are wrong at the borders, or the bands
-  redundant.
+- Only even sides and "periodization": elsewhere its gradients are wrong at the borders, or the bands redundant.
 """
 
 import importlib.util

@@ -33,8 +33,7 @@ class WaveletTransform(Transform):
         wavelet: any discrete PyWavelets filter.
         levels: K, how often the low band is split again.
         mode: what lies beyond the border. "periodization" wraps round, as PyWavelets' mode of that name;
-            "reflect" mirrors, without a seam between opposite borders, for bior2.2 (CDF 5/3) and bior4.4 (CDF
-            9/7).
+            "reflect" mirrors, without a seam between opposite borders, for bior2.2 (CDF 5/3) and bior4.4 (CDF 9/7).
         backend: "native", or "pytorch_wavelets": the same bands from that library, for comparison;
             periodization of even sides not shorter than the filter only, where its results are right.
 

@@ -27,7 +27,7 @@ def test_sharp_rings_are_torchs_by_zeroed_coefficients() -> None:
     radius = torch.hypot(2 * torch.fft.fftfreq(16)[:, None], 2 * torch.fft.fftfreq(12)[None, :])
     spectrum = torch.fft.fft2(x)
     edges = (-1.0, 0.3, 0.7, 2.0)
-    for i, band in enumerate(Fourier(3, cutoffs=(0.3, 0.7), rolloff=0)(x).values()):
+    for i, band in enumerate(Fourier(3, cutoffs=(0.3, 0.7), rolloff=0.0)(x).values()):
         ring = (edges[i] < radius) & (radius <= edges[i + 1])
         torch.testing.assert_close(band, torch.fft.ifft2(spectrum * ring).real, rtol=0, atol=1e-12)
 
