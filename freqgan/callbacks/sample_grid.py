@@ -84,7 +84,7 @@ def grid(images: Tensor, *, columns: int | None = None, gap: int = 2) -> Tensor:
 def save_grid(images: Tensor, path: Path, *, columns: int | None = None, gap: int = 2, enlarge: bool = True) -> None:
     """Writes `grid` as PNG; where `enlarge`, small ones by whole pixels."""
     sheet = grid(images, columns=columns, gap=gap)
-    scale = max(1, 512 // sheet.shape[-1]) if enlarge else 1
+    scale = max(1, -(-512 // sheet.shape[-1])) if enlarge else 1
     picture = Image.fromarray(sheet.permute(1, 2, 0).numpy())
     if scale > 1:
         picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
