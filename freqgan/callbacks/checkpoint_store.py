@@ -41,7 +41,7 @@ class CheckpointStore(pl.Callback):
         run: the directory of the run.
         journal: rows before a checkpoint are on the disk before it is.
         every_images: interval; None for a tenth of the budget.
-        keep: how many numbered files stay, the newest and the very first.
+        keep: how many numbered files stay, the newest ones; `best.ckpt` and `last.ckpt` stay besides.
     """
 
     def __init__(self, run: RunDirectory, journal: Journal, *, every_images: int | None, keep: int) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from freqgan.errors import FreqganError
 from freqgan.runs import RunDirectory
 from freqgan.runs.files import storage
+from freqgan.runs.session import is_rank_zero
 from freqgan.systems import System
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,10 @@ class Journal(pl.Callback):
 
     @contextmanager
     def mirrored(self, config: dict[str, Any]) -> Iterator[None]:
-        """Starts the mirrors, and finishes them with the exit status that this block ends with."""
+        """Starts the mirrors of the process that writes, and finishes them with the block's exit status."""
+        if not is_rank_zero():
+            yield
+            return
         status = 1
         for mirror in list(self.mirrors):
             self._tell(mirror, lambda m: m.start(self.run, config))

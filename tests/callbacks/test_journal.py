@@ -1,0 +1,152 @@
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from freqgan.callbacks import Journal, Mirror
+from freqgan.errors import DivergedError, InterruptedRunError, StorageError
+from freqgan.runs import RunDirectory
+from tests.callbacks.stand_ins import CONFIG, new_run, new_system, step
+
+
+class Listener(Mirror):
+    """Remembers what it is told; fails where it is asked to."""
+
+    def __init__(self, *, fails_in: str = "") -> None:
+        self.fails_in = fails_in
+        self.heard: list[Any] = []
+
+    def _hear(self, what: str, *values: Any) -> None:
+        if what == self.fails_in:
+            raise ConnectionError("the service is gone")
+        self.heard.append((what, *values))
+
+    def start(self, run: RunDirectory, config: dict[str, Any]) -> None:
+        self._hear("start", config["name"])
+
+    def row(self, values: Mapping[str, float], images_seen: int) -> None:
+        self._hear("row", dict(values)["x"], images_seen)
+
+    def picture(self, key: str, path: Path, images_seen: int) -> None:
+        self._hear("picture", key, path.name, images_seen)
+
+    def finish(self, exit_status: int) -> None:
+        self._hear("finish", exit_status)
+
+
+def lines(journal: Journal) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in journal.path.read_text().splitlines()]
+
+
+def test_every_row_is_in_the_file_at_once(tmp_path: Path) -> None:
+    toy, journal = new_system(), Journal(new_run(tmp_path), [], every_steps=1)
+    for i in range(3):
+        toy.clock.images_seen = 8 * i
+        journal.write(toy, {"val/fd": float(i)})
+        rows = lines(journal)
+        assert len(rows) == i + 1
+        assert rows[-1].keys() == {"images_seen", "time/seconds", "val/fd"}
+        assert (rows[-1]["images_seen"], rows[-1]["val/fd"]) == (8 * i, float(i))
+    assert journal.path.read_text().endswith("}\n")
+    journal.flush()
+    assert len(lines(journal)) == 3
+
+
+def test_training_rows_are_means(tmp_path: Path) -> None:
+    toy, journal = new_system(images=56), Journal(new_run(tmp_path), [], every_steps=3)
+    journal.on_train_start(toy.trainer, toy)
+    for i in range(7):
+        lazy = {"discriminator/lazy": torch.tensor(10.0 * i)} if i % 2 else {}
+        step(toy, journal, terms={"generator/adversarial": torch.tensor(float(i))} | lazy)
+    rows = lines(journal)
+    assert [row["images_seen"] for row in rows] == [24, 48, 56]  # the last one because the budget is used up
+    assert [row["train/generator/adversarial"] for row in rows] == [1.0, 4.0, 6.0]
+    assert [row.get("train/discriminator/lazy") for row in rows] == [10.0, 40.0, None]
+    assert [row["train/generator_updates"] for row in rows] == [3, 6, 7]
+    assert all(row["train/generator/lr"] == row["train/discriminator/lr"] == 0.1 for row in rows)
+    assert all(row["time/images_per_second"] > 0 for row in rows)
+
+
+def test_an_unfinished_row_is_continued(tmp_path: Path) -> None:
+    toy, before = new_system(), Journal(new_run(tmp_path), [], every_steps=3)
+    for i in range(2):
+        step(toy, before, terms={"generator/adversarial": torch.tensor(float(i))})
+    after = Journal(before.run, [], every_steps=3)
+    after.load_state_dict(before.state_dict())
+    step(toy, after, terms={"generator/adversarial": torch.tensor(5.0)})
+    assert [row["train/generator/adversarial"] for row in lines(after)] == [2.0]
+
+
+def test_rows_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
+    toy, journal = new_system(), Journal(new_run(tmp_path), [], every_steps=1)
+    for images in (8, 16, 24, 32):
+        toy.clock.images_seen = images
+        journal.write(toy, {"x": 1.0})
+    with journal.path.open("a") as file:
+        file.write('{"images_seen": 40, "x"')  # torn by a crash
+    toy.clock.images_seen = 16
+    journal.on_train_start(toy.trainer, toy)
+    assert [row["images_seen"] for row in lines(journal)] == [8, 16]
+    journal.write(toy, {"x": 2.0})
+    assert [row["x"] for row in lines(journal)] == [1.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("fails_in", ["start", "row", "picture", "finish"])
+def test_a_failing_mirror_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture, fails_in: str) -> None:
+    good, bad = Listener(), Listener(fails_in=fails_in)
+    toy, journal = new_system(), Journal(new_run(tmp_path), [bad, good], every_steps=1)
+    with caplog.at_level(logging.WARNING), journal.mirrored(CONFIG):
+        for _ in range(2):
+            journal.write(toy, {"x": 1.0})
+            journal.picture("samples/images", tmp_path / "a.png", 0)
+    assert [row["x"] for row in lines(journal)] == [1.0, 1.0]
+    told = [("row", 1.0, 0), ("picture", "samples/images", "a.png", 0)]
+    assert good.heard == [("start", "study"), *told, *told, ("finish", 0)]
+    assert caplog.messages == ["Listener is left out from here on: the service is gone"]
+    assert bad.heard == good.heard[: [what for what, *_ in good.heard].index(fails_in)]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(DivergedError("x"), 65), (StorageError("x"), 74), (InterruptedRunError(15, "x"), 143), (RuntimeError("x"), 1)],
+)
+def test_mirrors_are_told_how_the_run_ended(tmp_path: Path, error: Exception, status: int) -> None:
+    listener = Listener()
+    journal = Journal(new_run(tmp_path), [listener], every_steps=1)
+    with pytest.raises(type(error)), journal.mirrored(CONFIG):
+        raise error
+    assert listener.heard[-1] == ("finish", status)
+
+
+def test_only_one_process_writes_and_mirrors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    listener = Listener()
+    toy, journal = new_system(zero=False), Journal(new_run(tmp_path), [listener], every_steps=1)
+    with journal.mirrored(CONFIG):
+        journal.on_train_start(toy.trainer, toy)
+        step(toy, journal)
+        journal.write(toy, {"x": 1.0})
+        journal.teardown(toy.trainer, toy, "fit")
+    assert not journal.path.exists()
+    assert listener.heard == []
+    assert "images_seen" not in journal.run.record
+
+
+def test_a_record_that_cannot_be_written_ends_the_run(tmp_path: Path) -> None:
+    toy, journal = new_system(), Journal(new_run(tmp_path), [], every_steps=1)
+    journal.path.mkdir()
+    with pytest.raises(StorageError, match=r"metrics\.jsonl could not be written .* set paths\.output_dir"):
+        journal.write(toy, {"x": 1.0})
+
+
+def test_counts_are_left_in_the_record(tmp_path: Path) -> None:
+    toy, journal = new_system(), Journal(new_run(tmp_path), [], every_steps=1)
+    step(toy, journal)
+    journal.teardown(toy.trainer, toy, "fit")
+    record = journal.run.record
+    assert (record["status"], record["images_seen"], record["generator_updates"]) == ("running", 8, 1)
+    assert record["seconds"] > 0
