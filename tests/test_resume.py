@@ -50,17 +50,27 @@ def test_killed_and_continued(tmp_path: Path, uninterrupted: Path, point: int) -
 
 
 @pytest.mark.parametrize(
-    ("signum", "exit_status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 143)]
+    ("signum", "exit_status", "step"),
+    [
+        (signal.SIGTERM, 143, 7),
+        (signal.SIGINT, 130, 7),
+        (signal.SIGUSR1, 143, 7),
+        (signal.SIGTERM, 143, STEPS - 1),  # trained to the end, but not yet judged
+    ],
 )
-def test_signals_finish_the_step_and_save(tmp_path: Path, uninterrupted: Path, signum: int, exit_status: int) -> None:
-    status, output = train(tmp_path, *BUDGET, before=signal_at(7, signum))
+def test_signals_finish_the_step_and_save(
+    tmp_path: Path, uninterrupted: Path, signum: int, exit_status: int, step: int
+) -> None:
+    status, output = train(tmp_path, *BUDGET, before=signal_at(step, signum))
     assert status == exit_status, output
     assert "Traceback" not in output
     run = RunDirectory(only_run(tmp_path))
     assert run.state() == "interrupted"
-    assert read_checkpoint(run.path / "checkpoints" / "last.ckpt")["clock"]["images_seen"] == 8 * 4
+    assert read_checkpoint(run.path / "checkpoints" / "last.ckpt")["clock"]["images_seen"] == (step + 1) * 4
     status, output = train(tmp_path, *BUDGET, "resume=must")
     assert status == 0, output
+    assert run.state() == "finished"
+    assert (run.path / "samples" / "images_000000064.png").exists()
     assert_same(run.path, uninterrupted)
 
 

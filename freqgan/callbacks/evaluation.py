@@ -87,9 +87,14 @@ class Evaluation(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A mistake in the protocol or its weights shows in the first minute."""
         assert isinstance(pl_module, System)
-        if pl_module.clock.images_seen == 0 and self.at_start == "full":
+        images = pl_module.clock.images_seen
+        if pl_module.clock.finished:
+            rows = [row for row in self.run.metrics if row["images_seen"] == images]
+            if not any(key.startswith("val/") for row in rows for key in row):
+                self.judge(trainer, pl_module)
+        elif images == 0 and self.at_start == "full":
             self.judge(trainer, pl_module)
-        elif pl_module.clock.images_seen == 0 and self.at_start == "small":
+        elif images == 0 and self.at_start == "small":
             self._measure(trainer, pl_module, self.protocol.small())
 
     def on_train_batch_end(

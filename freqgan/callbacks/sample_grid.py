@@ -54,9 +54,9 @@ class SampleGrid(pl.Callback):
                 self.newest = path
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The untrained generator's grid."""
+        """The untrained generator's grid, or the last one of a run that was stopped behind its last step."""
         assert isinstance(pl_module, System)
-        if pl_module.clock.images_seen == 0:
+        if pl_module.clock.images_seen == 0 or pl_module.clock.finished:
             self.draw(pl_module)
 
     def on_train_batch_end(

@@ -235,8 +235,9 @@ class System(pl.LightningModule, ABC):
         torch._foreach_lerp_(list(averages), list(weights), 1 - 0.5 ** (images / halflife))
 
     def on_train_start(self) -> None:
-        """Time runs from the first step."""
+        """Time runs from the first step; a run that was stopped behind its last one takes none."""
         self.clock.start()
+        self.trainer.should_stop = self.clock.finished
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Ends training when the budget is used up."""
