@@ -63,7 +63,8 @@ class WandbMirror(Mirror):
             self._run = wandb.init(**{"mode": mode} | arguments | known)
         except Exception as error:
             log.warning("W&B could not be reached (%s); the run is kept offline", error)
-            self._run = wandb.init(**{"mode": "offline"} | arguments)
+            mode = "offline"
+            self._run = wandb.init(**{"mode": mode} | arguments)
         self._run.define_metric("images_seen")
         self._run.define_metric("*", step_metric="images_seen")
         run.write_record(wandb_id=self._run.id, wandb_mode=mode)

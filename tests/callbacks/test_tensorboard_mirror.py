@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from freqgan.callbacks import TensorBoardMirror
+from freqgan.callbacks.sample_grid import save_grid
+from tests.callbacks.stand_ins import CONFIG, new_run
+
+
+def test_events_can_be_read_back(tmp_path: Path) -> None:
+    run, mirror = new_run(tmp_path), TensorBoardMirror()
+    save_grid(torch.rand(1, 3, 8, 8), tmp_path / "grid.png", enlarge=False)
+    mirror.start(run, CONFIG)
+    for images in (0, 64):
+        mirror.row({"images_seen": images, "val/fd": images / 2, "train/generator/lr": 1e-4}, images)
+    mirror.picture("samples/images", tmp_path / "grid.png", 64)
+    mirror.finish(0)
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    assert set(events.Tags()["scalars"]) == {"images_seen", "val/fd", "train/generator/lr"}
+    assert [(event.step, event.value) for event in events.Scalars("val/fd")] == [(0, 0.0), (64, 32.0)]
+    assert events.Scalars("train/generator/lr")[0].value == pytest.approx(1e-4)
+    (picture,) = events.Images("samples/images")
+    assert picture.step == 64
+    (tmp_path / "read.png").write_bytes(picture.encoded_image_string)
+    with Image.open(tmp_path / "grid.png") as drawn, Image.open(tmp_path / "read.png") as read:
+        assert np.array_equal(np.asarray(drawn), np.asarray(read))
