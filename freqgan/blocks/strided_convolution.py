@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
+LARGEST_MAP = 64  # pixels of the smaller side; beyond 8x8 gathering the windows costs more than the product saves
 
 
 @final
@@ -42,15 +43,20 @@ class DoublingConv2d(nn.ConvTranspose2d):
 
 
 def _apply(function: Any, library: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Ours for bf16 on a CPU, where a weight takes a gradient; else the library's."""
+    """Ours for bf16 on a CPU and small maps, where a weight takes a gradient; else the library's."""
     cast = torch.is_autocast_enabled("cpu") and x.dtype != torch.float64  # which autocast leaves alone
     dtype = torch.get_autocast_dtype("cpu") if cast else x.dtype
-    even = x.shape[-1] % 2 == x.shape[-2] % 2 == 0 or function is _Double
-    ours = x.device.type == "cpu" and dtype == torch.bfloat16 and weight.requires_grad and even
+    pixels = x.shape[-1] * x.shape[-2]
+    fits = pixels <= LARGEST_MAP if function is _Double else _is_even(x) and pixels <= LARGEST_MAP * STRIDE**2
+    ours = fits and x.device.type == "cpu" and dtype == torch.bfloat16 and weight.requires_grad
     y: Tensor = (
         function.apply(x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)) if ours else library(x)
     )
     return y
+
+
+def _is_even(x: Tensor) -> bool:
+    return x.shape[-1] % 2 == x.shape[-2] % 2 == 0
 
 
 class _Halve(torch.autograd.Function):
