@@ -1,9 +1,8 @@
 """`freqgan train`: one run, from a config to a checkpoint, a grid of pictures and numbers."""
 
 import logging
-import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,13 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 
 from freqgan import callbacks, config, runs
 from freqgan.hardware import Hardware
-from freqgan.runs.session import RANK_ZERO_RUN, is_rank_zero, session
+from freqgan.metrics.ranks import on_first
+from freqgan.runs.session import is_rank_zero, session, told
 from freqgan.systems import Clock, System
+from freqgan.systems.parallel import UnwrappedDDP, end_with_parent, world_size
 
 log = logging.getLogger("freqgan")
 
@@ -26,26 +26,33 @@ def main(cfg: DictConfig) -> None:
     settings = config.resolve(cfg)
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
-    parent = Path(settings["paths"]["output_dir"]) / settings["name"]
-    choice = runs.choose(parent, settings["resume"]) if is_rank_zero() else runs.Choice()
-    if choice.run is not None and choice.finished and not settings["resume_override"]:
-        Console().print(f"{choice.run.path} is finished", soft_wrap=True)
-        return
     data = config.build(settings["data"])
-    data.prepare_data()
-    facts = runs.provenance()
-    if choice.run is not None:
-        now = runs.identity(settings, data.fingerprint(), facts["versions"])
-        runs.refuse_changes(choice.run, now, settings["resume_override"])
-    joined = os.environ.get(RANK_ZERO_RUN)
-    run = runs.RunDirectory(Path(joined)) if joined else choice.run or runs.RunDirectory.create(parent)
-    with session(run):
+    choice = of_rank_zero(hardware, lambda: runs.settle(settings, data))
+    run = choice.run
+    assert run is not None
+    if choice.finished:
         if is_rank_zero():
+            Console().print(f"{run.path} is finished", soft_wrap=True)
+        return
+    with session(run, choice):
+        if is_rank_zero():
+            facts = runs.provenance() | {"data_fingerprint": data.fingerprint()}
             run.write_config(settings)
-            run.write_record(**facts, name=settings["name"], seed=settings["seed"], data_fingerprint=data.fingerprint())
+            run.write_record(**facts, name=settings["name"], seed=settings["seed"])
         fit(settings, hardware, data, run, choice)
     if is_rank_zero():
-        report(run)
+        runs.report(run)
+
+
+def of_rank_zero(hardware: Hardware, settle: Callable[[], runs.Choice]) -> runs.Choice:
+    """Rank zero's choice, on every process that it started or that was started beside it."""
+    strategy = hardware.trainer_arguments()["strategy"]
+    if isinstance(strategy, UnwrappedDDP):
+        strategy.meet()
+    if world_size() > 1 or is_rank_zero():
+        return on_first(settle)
+    end_with_parent()
+    return told()
 
 
 def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDirectory, choice: runs.Choice) -> None:
@@ -79,7 +86,8 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
     )
     if choice.checkpoint is not None:
         data.images_seen = choice.images_seen
-        log.info("resumed at %d images from %s", choice.images_seen, choice.checkpoint)
+        if is_rank_zero():
+            log.info("resumed at %d images from %s", choice.images_seen, choice.checkpoint)
     with journal.mirrored(settings):
         trainer.fit(system, datamodule=data, ckpt_path=choice.checkpoint, weights_only=True)
 
@@ -94,27 +102,3 @@ def quiet_lightning() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     warnings.filterwarnings("ignore", module="lightning_fabric")
-
-
-def report(run: runs.RunDirectory) -> None:
-    """What a newcomer wants to know at the end: where everything is, and whether it got better."""
-    console = Console()
-    rows = [row for row in run.metrics if any(key.startswith("val/") for key in row)]
-    table = Table("metric", "start" if rows and rows[0]["images_seen"] == 0 else "first", "end", "end / start")
-    for key in [key for key in (rows[-1] if rows else {}) if key.startswith("val/")]:
-        first, last = rows[0].get(key), rows[-1][key]
-        ratio = f"{last / first:.3f}" if first else ""
-        table.add_row(key.removeprefix("val/"), f"{first:.4g}" if first is not None else "", f"{last:.4g}", ratio)
-    if rows:
-        console.print(table)
-    record = run.record
-    grids = sorted((run.path / "samples").glob("images_*.png"))
-    lines = [
-        f"run         {run.path}",
-        f"samples     {grids[-1] if grids else 'none'}",
-        f"checkpoint  {run.path / 'checkpoints' / 'last.ckpt'}",
-        f"cost        {record.get('images_seen', 0)} images in {record.get('seconds', 0.0):.0f} s of training, "
-        f"{record.get('cpu_seconds', 0.0):.0f} CPU-seconds in all, {record.get('peak_memory_gib', 0.0):.2f} GiB at most",
-    ]
-    for line in lines:
-        console.print(line, soft_wrap=True, highlight=False)

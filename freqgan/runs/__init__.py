@@ -3,7 +3,8 @@
 from freqgan.runs.directory import RunDirectory, runs_under
 from freqgan.runs.files import copy_whole, read_checkpoint, verify_checkpoint, write_checkpoint, write_json
 from freqgan.runs.provenance import provenance, versions
-from freqgan.runs.resume import Choice, choose, differences, identity, refuse_changes
+from freqgan.runs.report import report
+from freqgan.runs.resume import Choice, choose, differences, identity, refuse_changes, settle
 
 __all__ = [
     "Choice",
@@ -15,7 +16,9 @@ __all__ = [
     "provenance",
     "read_checkpoint",
     "refuse_changes",
+    "report",
     "runs_under",
+    "settle",
     "verify_checkpoint",
     "versions",
     "write_checkpoint",

@@ -8,13 +8,14 @@ resume=<path>    this run directory or checkpoint file
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Protocol, final
 
 from freqgan.errors import UserError
 from freqgan.runs.directory import RunDirectory, runs_under
 from freqgan.runs.files import read_checkpoint
+from freqgan.runs.provenance import versions
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,36 @@ class Choice:
     checkpoint: Path | None = None
     images_seen: int = 0
     finished: bool = False
+
+
+class Data(Protocol):
+    """What has to be known of the data: that they are there, and which they are."""
+
+    def prepare_data(self) -> None:
+        """Reads or makes them."""
+
+    def fingerprint(self) -> str:
+        """Names exactly these samples."""
+
+
+def settle(settings: Mapping[str, Any], data: Data) -> Choice:
+    """The run that a training command works in: an old one that may be continued, or a new one with its config.
+
+    Raises:
+        UserError: there is nothing to resume where it was demanded, or what there is was trained otherwise.
+    """
+    parent = Path(settings["paths"]["output_dir"]) / settings["name"]
+    choice = choose(parent, settings["resume"])
+    if choice.finished and not settings["resume_override"]:
+        return choice
+    data.prepare_data()
+    if choice.run is not None:
+        now = identity(settings, data.fingerprint(), versions())
+        refuse_changes(choice.run, now, settings["resume_override"])
+        return replace(choice, finished=False)
+    run = RunDirectory.create(parent)
+    run.write_config(dict(settings))  # the other processes of a parallel run read it
+    return replace(choice, run=run)
 
 
 def choose(parent: Path, resume: str | None) -> Choice:

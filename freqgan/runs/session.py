@@ -1,27 +1,45 @@
 """One command's time with a run: who holds it, where its words go, and how it ended."""
 
+import json
 import logging
 import os
 import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
-from freqgan.errors import DivergedError, FreqganError, InterruptedRunError, StorageError
+import torch.distributed as dist
+
+from freqgan.errors import DivergedError, FreqganError, InterruptedRunError, StorageError, UserError
 from freqgan.runs.directory import RunDirectory
+from freqgan.runs.resume import Choice
 from freqgan.terminal import log_to
 
-RANK_ZERO_RUN = "FREQGAN_RUN"
+TOLD = "FREQGAN_RUN"  # by rank zero to the processes that it starts: the run, the checkpoint, its images
+ON_ALL = {InterruptedRunError: "interrupted", DivergedError: "diverged"}  # errors that come on every process at once
 
 
 def is_rank_zero() -> bool:
     """Whether this process is the one that writes; launchers tell the others their rank by environment."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
+def told() -> Choice:
+    """What rank zero chose before it started this process.
+
+    Raises:
+        UserError: it started none.
+    """
+    if TOLD not in os.environ:
+        raise UserError("this is one of several processes, but hardware has one: set hardware=multi_node")
+    run, checkpoint, images = json.loads(os.environ[TOLD])
+    return Choice(run=RunDirectory(Path(run)), checkpoint=Path(checkpoint) if checkpoint else None, images_seen=images)
 
 
 @contextmanager
-def session(run: RunDirectory) -> Iterator[None]:
+def session(run: RunDirectory, choice: Choice) -> Iterator[None]:
     """Holds a run, logs to `train.log`, and leaves its state in `run.json` whatever happens.
 
     The other processes of a parallel run hold nothing and write nothing.
@@ -29,35 +47,61 @@ def session(run: RunDirectory) -> Iterator[None]:
     Raises:
         UserError: another process holds the run.
     """
-    if not is_rank_zero():
+    with _leading(run, choice) if is_rank_zero() else _following():
         yield
-        return
+
+
+@contextmanager
+def _leading(run: RunDirectory, choice: Choice) -> Iterator[None]:
     file = logging.FileHandler(run.path / "train.log", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     with run.lock(), log_to(file):
-        os.environ[RANK_ZERO_RUN] = str(run.path)
-        run.write_record(status="running", pid=os.getpid(), started=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
+        os.environ[TOLD] = json.dumps([str(run.path), choice.checkpoint and str(choice.checkpoint), choice.images_seen])
+        begun = {"pid": os.getpid(), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+        run.write_record(status="running", **begun, ended=None, exit_status=None)
         spent = float(run.record.get("cpu_seconds", 0.0)) - cpu_seconds()
         status, exit_status = "failed", 1
         try:
             yield
             status, exit_status = "finished", 0
         except FreqganError as error:
-            names = {InterruptedRunError: "interrupted", DivergedError: "diverged"}
-            status, exit_status = names.get(type(error), "failed"), error.exit_status
+            status, exit_status = ON_ALL.get(type(error), "failed"), error.exit_status
+            file.handle(logging.makeLogRecord({"levelname": "ERROR", "name": __name__, "msg": str(error)}))
             raise
         except KeyboardInterrupt:
             status, exit_status = "interrupted", 130
             raise
+        except Exception:
+            facts = {"levelname": "ERROR", "name": __name__, "msg": "unexpected", "exc_info": sys.exc_info()}
+            file.handle(logging.makeLogRecord(facts))
+            raise
         finally:
-            del os.environ[RANK_ZERO_RUN]
+            del os.environ[TOLD]
             cost = {"cpu_seconds": round(spent + cpu_seconds(), 1), "peak_memory_gib": round(peak_memory_gib(), 3)}
-            facts = {"exit_status": exit_status, **cost}
+            end = {"ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "exit_status": exit_status}
             try:
-                run.write_record(status=status, ended=time.strftime("%Y-%m-%dT%H:%M:%S%z"), **facts)
+                run.write_record(status=status, **end, **cost)
             except StorageError as error:
                 # What ended the run is the news; a disk that cannot even keep the record comes second.
                 logging.getLogger(__name__).error("%s", error)
+            if status in ON_ALL.values():
+                _wait_for_all()
+
+
+@contextmanager
+def _following() -> Iterator[None]:
+    try:
+        yield
+    except (InterruptedRunError, DivergedError) as error:
+        # Launchers end the whole run when one process fails: rank zero, which has the same to tell, has to be done.
+        _wait_for_all()
+        raise SystemExit(error.exit_status) from error
+
+
+def _wait_for_all() -> None:
+    if dist.is_available() and dist.is_initialized():
+        with suppress(RuntimeError):
+            dist.barrier()
 
 
 def cpu_seconds() -> float:

@@ -4,10 +4,16 @@ Plain DistributedDataParallel refuses a step in which one player's parameters ge
 unused parameters lets buffers drift. Averaging one flattened tensor before clipping is ten lines and exact.
 """
 
+import ctypes
+import os
+import signal
+import sys
 from typing import final
 
 import torch
 import torch.distributed as dist
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 
@@ -16,11 +22,33 @@ from torch import Tensor, nn
 class UnwrappedDDP(DDPStrategy):
     """Lightning's process groups and launchers without its wrapper around the model."""
 
+    def meet(self) -> None:
+        """Meets the processes that torchrun or srun started beside this one; Lightning's own meet in training."""
+        for kind in (TorchElasticEnvironment, SLURMEnvironment):
+            if kind.detect() and not dist.is_initialized():
+                place = kind()
+                if self.process_group_backend == "nccl":
+                    torch.cuda.set_device(place.local_rank())
+                os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = place.main_address, str(place.main_port)
+                dist.init_process_group(
+                    self.process_group_backend,
+                    timeout=self._timeout,
+                    rank=place.global_rank(),
+                    world_size=place.world_size(),
+                )
+
     def configure_ddp(self) -> None:
         """Broadcasts rank zero's weights and buffers once, in place of the wrapper."""
         assert self.lightning_module is not None
         for tensor in self.lightning_module.state_dict().values():
             dist.broadcast(tensor, src=0)
+
+
+def end_with_parent() -> None:
+    """On Linux, this process is killed when the one that started it ends: nobody else would do it."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def world_size() -> int:
