@@ -125,6 +125,17 @@ def test_odd_sides_are_doubled(applied: list[str]) -> None:
 
 
 @layers
+@pytest.mark.parametrize("larger", [0, 2])
+def test_large_maps_are_left_to_the_library(ours: type[Layer], larger: int, applied: list[str]) -> None:
+    layer, _ = pair(ours)
+    small = 8 + larger  # the smaller of input and output
+    side = 2 * small if ours is HalvingConv2d else small
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(torch.zeros(1, INPUTS, side, side))
+    assert (applied == ["library"]) == bool(larger)
+
+
+@layers
 def test_without_gradients(ours: type[Layer]) -> None:
     layer, reference = pair(ours)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
