@@ -11,9 +11,12 @@ from freqgan.callbacks.checkpoint_store import CheckpointStore
 from freqgan.callbacks.journal import Journal
 from freqgan.metrics import GenerationProtocol, NoEvaluation
 from freqgan.runs import RunDirectory, write_json
-from freqgan.systems import System
+from freqgan.systems import Clock, System
+from freqgan.systems.parallel import broadcast
 
 log = logging.getLogger(__name__)
+
+SHARE = 0.2  # of the budget, between two judgements
 
 
 @final
@@ -55,58 +58,72 @@ class Evaluation(pl.Callback):
         self.cache_dir = cache_dir
         self.seed = seed
         self.best: float | None = None
-        self._judged_at = -1
+        self._best_at = self._judged_at = -1
+        self._judged_before: int | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The best number so far."""
-        return {"best": self.best}
+        """The best number so far, and the images seen when it and the newest were measured."""
+        judged_at = max(self._judged_at, -1 if self._judged_before is None else self._judged_before)
+        return {"best": self.best, "best_at": self._best_at, "judged_at": judged_at}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continues from the best number so far."""
-        self.best = state_dict["best"]
+        """Continues from `state_dict`."""
+        self.best, self._best_at = state_dict["best"], state_dict["best_at"]
+        self._judged_before = state_dict["judged_at"]
 
     def judge(self, trainer: pl.Trainer, system: System) -> None:
         """Runs the protocol on the averaged weights of this moment, once."""
         images = system.clock.images_seen
         if self._judged_at == images:
             return
-        self._judged_at = images
         begun = time.monotonic()
         values = self._measure(trainer, system, self.protocol)
+        self._judged_at = images
         if not values:
             return
         self.journal.write(system, {f"val/{name}": value for name, value in values.items()})
         first, value = next(iter(values.items()))
         log.info("%s = %.4g at %d images (%.0f s)", first, value, images, time.monotonic() - begun)
         improved = self.best is None or value < self.best
-        self.best = value if improved else self.best
+        if improved:
+            self.best, self._best_at = value, images
         if trainer.is_global_zero:
             write_json(self.run.path / "evaluation" / f"{self.protocol.name}.json", values | {"images_seen": images})
         self.store.save(trainer, best=improved)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A mistake in the protocol or its weights shows in the first minute."""
+        """A mistake in the protocol shows in the first minute; a continued run gets what its end left undone."""
         assert isinstance(pl_module, System)
-        images = pl_module.clock.images_seen
-        if pl_module.clock.finished:
-            rows = [row for row in self.run.metrics if row["images_seen"] == images]
-            if not any(key.startswith("val/") for row in rows for key in row):
-                self.judge(trainer, pl_module)
-        elif images == 0 and self.at_start == "full":
-            self.judge(trainer, pl_module)
-        elif images == 0 and self.at_start == "small":
+        clock = pl_module.clock
+        if clock.images_seen == 0 and self.at_start == "small":
             self._measure(trainer, pl_module, self.protocol.small())
+        elif self._owed(clock):
+            self.judge(trainer, pl_module)
+        elif self._best_at == clock.images_seen:
+            self.store.save(trainer, best=True)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Judges at every interval of images, and when the budget is used up."""
         assert isinstance(pl_module, System)
-        if pl_module.due(self.every_images, share=0.2) or pl_module.clock.finished:
+        if pl_module.due(self.every_images, share=SHARE) or pl_module.clock.finished:
             self.judge(trainer, pl_module)
+
+    def _owed(self, clock: Clock) -> bool:
+        """Whether this moment, before a step, should have been judged."""
+        images, before = clock.images_seen, self._judged_before
+        if images == 0:
+            return self.at_start == "full" and before != 0
+        if clock.finished:
+            return before != images
+        every = self.every_images or round((clock.end or 0) * SHARE)
+        return before is not None and every > 0 and images // every > max(before, 0) // every
 
     def _measure(
         self, trainer: pl.Trainer, system: System, protocol: GenerationProtocol | NoEvaluation
     ) -> dict[str, float]:
         data = trainer.datamodule  # type: ignore[attr-defined]
+        # Each process has batch statistics of its own; those of rank zero are the checkpoint's.
+        broadcast(system.ema.buffers())
         return system.measure(protocol, data, split=self.split, seed=self.seed, weights="ema", cache_dir=self.cache_dir)

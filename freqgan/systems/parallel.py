@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from typing import final
 
 import torch
@@ -40,8 +41,7 @@ class UnwrappedDDP(DDPStrategy):
     def configure_ddp(self) -> None:
         """Broadcasts rank zero's weights and buffers once, in place of the wrapper."""
         assert self.lightning_module is not None
-        for tensor in self.lightning_module.state_dict().values():
-            dist.broadcast(tensor, src=0)
+        broadcast(self.lightning_module.state_dict().values())
 
 
 def end_with_parent() -> None:
@@ -59,6 +59,13 @@ def world_size() -> int:
 def rank() -> int:
     """Number of this process, from 0."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def broadcast(tensors: Iterable[Tensor]) -> None:
+    """Gives every process rank zero's values."""
+    if world_size() > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)
 
 
 def average_gradients(parameters: list[nn.Parameter]) -> None:
