@@ -1,5 +1,6 @@
 """`freqgan evaluate`: a protocol's numbers for a run's samples, or for any folder of pictures."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from freqgan.hardware import Hardware
 from freqgan.runs import write_json
 from freqgan.runs.stored import load_system
 
+log = logging.getLogger(__name__)
+
 
 def main(cfg: DictConfig) -> None:
     """Writes `evaluation/<protocol>.json` and prints it."""
@@ -28,7 +31,7 @@ def main(cfg: DictConfig) -> None:
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
     protocol = config.build(settings["metrics"], **({"num_images": settings["n"]} if settings["n"] else {}))
-    data = config.build(settings["data"])
+    data = real_images(settings)
     data.prepare_data()
     cache = Path(settings["paths"]["cache_dir"]).expanduser()
     about: dict[str, Any] = {
@@ -38,7 +41,7 @@ def main(cfg: DictConfig) -> None:
     }
     if settings["run"] is not None:
         system, content = load_system(settings["run"], checkpoint=settings["checkpoint"], allow=settings["allow"])
-        system.to("cuda" if hardware.on_gpu else "cpu")
+        system.to("cuda" if hardware.on_gpu else "cpu", memory_format=hardware.layout)
         chosen = {name: settings[name] for name in ("split", "seed", "weights")}
         about |= chosen | {"images_seen": content["clock"]["images_seen"]}
         values = system.measure(protocol, data, **chosen, cache_dir=cache)
@@ -59,6 +62,18 @@ def main(cfg: DictConfig) -> None:
         table.add_row(name, f"{value:.6g}")
     Console().print(table)
     Console().print(f"written to {folder / f'{protocol.name}.json'}", soft_wrap=True)
+
+
+def real_images(settings: dict[str, Any]) -> Any:
+    """The data to judge by, at the size and with the channels of the run's own images, if a run is judged."""
+    data = settings["data"]
+    if settings["run"] is None:
+        return config.build(data)
+    stored = config.load_run(settings["run"], settings["allow"])["data"]
+    shape = {name: stored[name] for name in ("image_size", "channels")}
+    if any(data[name] != value for name, value in shape.items()):
+        log.info("real images are read with %s, as the run's were", " and ".join(f"{k}={v}" for k, v in shape.items()))
+    return config.build(data, **shape)
 
 
 def pictures_of(folder: Path, data: Any, needed: int) -> Callable[[int, int], Tensor]:

@@ -4,10 +4,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from freqgan import config
 from freqgan.runs import RunDirectory, runs_under
+
+WIDEST = 10_000
 
 
 def main(cfg: DictConfig) -> None:
@@ -15,13 +17,16 @@ def main(cfg: DictConfig) -> None:
     settings = config.resolve(cfg)
     root = Path(settings["paths"]["output_dir"])
     found = runs_under(root / settings["name"] if settings["name"] else root) if root.is_dir() else []
-    table = Table("run", "state", "images", "minutes", "metric", "last value")
+    table = Table(Column("run", no_wrap=True), "state", "images", "minutes", "metric", "last value")
     for run in found:
         record = run.record
         metric, value = last_metric(run)
         minutes = float(record.get("seconds", 0.0)) / 60
         table.add_row(str(run.path), run.state(), str(record.get("images_seen", "")), f"{minutes:.1f}", metric, value)
-    Console().print(table if found else f"no runs under {root}: start one with `freqgan train`")
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDEST  # what is read by a program is not folded
+    console.print(table if found else f"no runs under {root}: start one with `freqgan train`")
 
 
 def last_metric(run: RunDirectory) -> tuple[str, str]:

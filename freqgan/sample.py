@@ -20,7 +20,7 @@ def main(cfg: DictConfig) -> None:
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
     system, content = load_system(settings["run"], checkpoint=settings["checkpoint"], allow=settings["allow"])
-    system.to("cuda" if hardware.on_gpu else "cpu")
+    system.to("cuda" if hardware.on_gpu else "cpu", memory_format=hardware.layout)
     seed, weights, images = settings["seed"], settings["weights"], content["clock"]["images_seen"]
     default = Path(settings["run"]) / "samples" / f"seed{seed}_{weights}_images{images}"
     folder = Path(settings["output"] or default)

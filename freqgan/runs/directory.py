@@ -128,8 +128,8 @@ class RunDirectory:
         known = self.path / "checkpoints" / (which if which.endswith(".ckpt") else f"{which}.ckpt")
         path = known if known.exists() else Path(which)
         if not path.is_file():
-            there = ", ".join(p.stem for p in self.checkpoints()) or "none yet"
-            raise UserError(f"checkpoint={which} is not in {self.path}: there are {there}")
+            there = ", ".join(p.stem for p in [*self.checkpoints(), *known.parent.glob("best.ckpt")])
+            raise UserError(f"checkpoint={which} is not in {self.path}: there are {there or 'none yet'}")
         try:
             verify_checkpoint(path)
         except StorageError as error:
