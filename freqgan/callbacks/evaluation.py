@@ -78,9 +78,9 @@ class Evaluation(pl.Callback):
             return
         begun = time.monotonic()
         values = self._measure(trainer, system, self.protocol)
-        self._judged_at = images
         if not values:
             return
+        self._judged_at = images
         self.journal.write(system, {f"val/{name}": value for name, value in values.items()})
         first, value = next(iter(values.items()))
         log.info("%s = %.4g at %d images (%.0f s)", first, value, images, time.monotonic() - begun)
