@@ -26,7 +26,7 @@ def machine(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_bf16_supported)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: cpu_units)
+    monkeypatch.setattr(module, "cpu_is_fast_in_bf16", lambda: cpu_units)
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(cores)))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
@@ -167,3 +167,20 @@ def test_every_config_makes_arguments_for_the_trainer(monkeypatch: pytest.Monkey
         assert strategy._timeout.total_seconds() == 60 * hardware.timeout_minutes
     else:
         assert strategy == "auto"
+
+
+@pytest.mark.parametrize(
+    ("amx", "facts", "fast"),
+    [
+        (True, "", True),
+        (False, "vendor_id: AuthenticAMD\nflags: avx512_bf16", True),
+        (False, "vendor_id: GenuineIntel\nflags: avx512_bf16", False),
+        (False, "vendor_id: AuthenticAMD\nflags: avx2", False),
+    ],
+)
+def test_bf16_is_for_the_processors_that_are_fast_in_it(
+    monkeypatch: pytest.MonkeyPatch, amx: bool, facts: str, fast: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(Path, "read_text", lambda self: facts)
+    assert module.cpu_is_fast_in_bf16() is fast

@@ -1,7 +1,6 @@
 """Grids of samples from noise that stays the same over the whole run: images, and each band beside them."""
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -89,8 +88,3 @@ def save_grid(images: Tensor, path: Path, *, columns: int | None = None, gap: in
     if scale > 1:
         picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
     write_whole(path, lambda file: picture.save(file, format="PNG"))
-
-
-def normalized(bands: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Bands brought to [-1, 1] by the greatest magnitude of each, to be looked at."""
-    return {name: band / band.abs().amax().clamp_min(1e-6) for name, band in bands.items()}

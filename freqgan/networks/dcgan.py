@@ -6,6 +6,7 @@ and both networks may see a context image: here, the bands of lower frequency th
 (the conditional form of LAPGAN, Denton et al. 2015, §3.2).
 """
 
+from collections.abc import Callable, Iterable
 from typing import Literal, final
 
 import torch
@@ -43,6 +44,32 @@ def halvings(size: Size, *, smallest: int = 4) -> int:
             f"the nearest are {below[0]}x{below[1]} and {above[0]}x{above[1]}; set data.image_size or transform.levels"
         )
     return count
+
+
+def refuse_size(image_size: int, sizes: Callable[[int], Iterable[Size]]) -> None:
+    """Refuses a square image of which a part could not be halved, and names the nearest sizes.
+
+    Args:
+        image_size: height and width.
+        sizes: sizes of the parts that networks are built for, of an image of a given height and width.
+
+    Raises:
+        UserError: a part cannot be halved to 4 pixels or more.
+    """
+
+    def fits(size: int) -> bool:
+        try:
+            return all(halvings(part) >= 0 for part in sizes(size))
+        except UserError:
+            return False
+
+    if not fits(image_size):
+        candidates = sorted(range(4, 2 * image_size + 64), key=lambda size: abs(size - image_size))
+        nearest = sorted([size for size in candidates if fits(size)][:2])
+        raise UserError(
+            f"data.image_size={image_size} gives bands that a DCGAN cannot halve to 4 pixels or more: "
+            f"the nearest sizes are {' and '.join(map(str, nearest))}; or lower transform.levels"
+        )
 
 
 def widths(count: int, *, channels: int, max_channels: int) -> list[int]:

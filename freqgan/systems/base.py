@@ -189,9 +189,10 @@ class System(pl.LightningModule, ABC):
                 if player == "generator"
                 else self.discriminator_terms(batch, detached(output))
             )
-            self.manual_backward(self._weighted(player, terms) / len(parts))
+            share = (self._rows.end - self._rows.first) * world_size() / self._rows.total
+            self.manual_backward(self._weighted(player, terms) * share)
             for name, value in terms.items():
-                log[f"{player}/{name}"] = log.get(f"{player}/{name}", 0) + value.detach() / len(parts)
+                log[f"{player}/{name}"] = log.get(f"{player}/{name}", 0) + value.detach() * share
         self._update(player, optimizer, log)
         self._require_gradients(*self._weights)
         return log

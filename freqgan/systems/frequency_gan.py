@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from freqgan.errors import UserError
 from freqgan.losses import AdversarialLoss, interpolation_penalty, r1_penalty
 from freqgan.networks import BandDiscriminators, BandGenerators, cascade_sources
+from freqgan.networks.dcgan import refuse_size
 from freqgan.ops.keyed_random import torch_generator
 from freqgan.ops.noise import orthogonal_frame
 from freqgan.systems.base import System
@@ -71,6 +72,7 @@ class FrequencyGAN(System):
                 f"model.latent_dim={latent_dim} is too small for {len(shapes)} orthogonal noise vectors, one per band: "
                 f"set it to at least {len(shapes)}"
             )
+        refuse_size(image_size, lambda size: [band.shape[1:] for band in transform.bands((size, size))])
         sources = cascade_sources(list(shapes), cascade)
         super().__init__(
             generator=BandGenerators(shapes, sources=sources, latent_dim=latent_dim, generator=generator),

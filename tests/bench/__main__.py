@@ -31,7 +31,13 @@ def main(chosen: list[str]) -> int:
 def met(value: float, goal: str) -> bool:
     """Whether a figure reaches a goal such as ">= 2.5"; anything else is information."""
     sign, _, bound = goal.partition(" ")
-    return {">=": lambda b: value >= b, "<=": lambda b: value <= b}[sign](float(bound)) if sign in (">=", "<=") else True
+    match sign:
+        case ">=":
+            return value >= float(bound)
+        case "<=":
+            return value <= float(bound)
+        case _:
+            return True
 
 
 if __name__ == "__main__":

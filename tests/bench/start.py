@@ -55,7 +55,7 @@ def cpu_of(command: list[str]) -> float:
 
 
 def training_run() -> tuple[float, float]:
-    """CPU seconds to the first step with a warm cache, and peak memory with an evaluation, of the shipped experiment."""
+    """CPU seconds to the first step with a warm cache, and peak memory with an evaluation."""
     with tempfile.TemporaryDirectory() as folder:
         base = ["train", "experiment=frequency_gan/openmoji", "budget.minutes=null", "budget.images=256"]
         base += [f"paths.output_dir={folder}", "logger=none", "hardware=cpu"]

@@ -76,12 +76,12 @@ def test_rows_of_the_description() -> None:
     ("settings", "problem", "fix"),
     [
         ({"latent_dim": 3}, "model.latent_dim=3 is too small for 4", "at least 4"),
-        ({"transform": Identity(), "image_size": 33}, "33x33", "32x32 and 40x40; set data.image_size"),
-        ({"image_size": 33}, "17x17", "set data.image_size or transform.levels"),
+        ({"transform": Identity(), "image_size": 33}, "data.image_size=33", "the nearest sizes are 28 and 32"),
+        ({"image_size": 33}, "data.image_size=33", "the nearest sizes are 28 and 32"),
         (
             {"transform": WaveletTransform("haar", levels=3), "latent_dim": 10},
-            "2x2",
-            "set data.image_size or transform.levels",
+            "data.image_size=16",
+            "lower transform.levels",
         ),
         (
             {"transform": WaveletTransform("haar", levels=5)},
