@@ -1,8 +1,8 @@
 """Everything that depends on the machine: devices, processes, precision, memory layout, threads.
 
-`auto` is settled here once, from what the machine has. The shipped choices are measurements, not beliefs: a step in bf16
-and channels-last layout takes half of float32's time on CPUs with matrix units (AMX) and 0.6 of it on AMD's Zen 5; on an
-Intel CPU with AVX-512's bf16 instructions alone it takes 1.2 times as long, and 2 to 3 times where it is emulated.
+`auto` is settled here once, from what the machine has. The shipped choices are measurements, not beliefs: in bf16 and
+channels-last layout a step takes half of float32's time on CPUs with matrix units (AMX), and 0.6 of it on AMD's Zen 5;
+on an Intel CPU with AVX-512 bf16 instructions alone it takes 1.2 times as long, and 2 to 3 times where emulated.
 """
 
 import ctypes

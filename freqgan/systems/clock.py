@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, final
 
-SPEED_AFTER_STEPS = 60
-WARM_UP_STEPS = 10
+SPEED_AFTER_STEPS = 60  # or after this share of the minutes, where steps are long
+SPEED_AFTER_SHARE = 0.1
+WARM_UP_STEPS = 5
 
 
 @final
@@ -64,7 +65,8 @@ class Clock:
                 self._measured_from = (self.images_seen, self.seconds)
             return
         images, seconds = self._measured_from
-        if self.steps >= SPEED_AFTER_STEPS:
+        long_enough = self.steps >= SPEED_AFTER_STEPS or self.seconds >= SPEED_AFTER_SHARE * minutes * 60
+        if long_enough and self.images_seen > images:
             speed = (self.images_seen - images) / max(self.seconds - seconds, 1e-9)
             budget = max(self.images_seen, round(minutes * 60 * speed))
             self.end = budget if self.images is None else min(budget, self.images)

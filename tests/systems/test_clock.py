@@ -23,6 +23,7 @@ def test_minutes_become_images_once(monkeypatch: pytest.MonkeyPatch, images: int
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
     clock = Clock(images=images, minutes=1.0)
     clock.start()
+    monkeypatch.setattr(module, "SPEED_AFTER_SHARE", 1.0)
     for step in range(1, 80):
         now += 5.0 if step < module.WARM_UP_STEPS else 0.01  # slow first steps do not count
         clock.advance(10, generator=True)
@@ -52,3 +53,15 @@ def test_a_multiple_is_crossed_once() -> None:
         clock.advance(8, generator=True)
         crossed.append(clock.crossed(20, 8))
     assert [i for i, c in enumerate(crossed) if c] == [2, 4, 7, 9]
+
+
+def test_long_steps_are_measured_over_a_share_of_the_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    clock = Clock(minutes=10.0)
+    clock.start()
+    while clock.end is None:
+        now += 20.0
+        clock.advance(10, generator=True)
+    assert clock.steps == module.WARM_UP_STEPS + 1
+    assert clock.end == 300  # a step of ten images in twenty seconds
