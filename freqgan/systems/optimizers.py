@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, Literal, TypedDict, final
+from math import cos, pi
+from typing import Any, Literal, TypedDict, Unpack, final
 
 import torch
 from torch import nn
 
-Schedule = Literal["constant", "linear_decay", "cosine"]
+from freqgan.errors import UserError
 
 
 class Override(TypedDict, total=False):
@@ -15,36 +16,48 @@ class Override(TypedDict, total=False):
 
     lr: float
     betas: tuple[float, float]
+    eps: float
     weight_decay: float
     momentum: float
     alpha: float
+
+
+class Course(TypedDict, total=False):
+    """How settings depend on the player and on the progress p of the budget, in [0, 1].
+
+    Keys:
+        schedule: of the learning rate: `constant`; `linear_decay`, constant until `decay_from` and then linear to 0
+            (CycleGAN's schedule for 0.5); `cosine`, constant until `decay_from` and then half a period to 0.
+        decay_from: progress at which a decay begins, in [0, 1).
+        generator: settings of the generator alone.
+        discriminator: settings of the discriminator alone.
+    """
+
+    schedule: Literal["constant", "linear_decay", "cosine"]
+    decay_from: float
+    generator: Override | None
+    discriminator: Override | None
 
 
 class Optimizers(ABC):
     """Settings shared by both players, with overrides for one of them.
 
     Args:
-        schedule: of the learning rate over budget progress p: `constant`; `linear_decay`, constant until `decay_from`
-            and then linear to 0 (CycleGAN's schedule for 0.5); `cosine`, half a period.
-        decay_from: progress at which a decay begins, in [0, 1).
-        generator: settings of the generator alone.
-        discriminator: settings of the discriminator alone.
+        settings: keyword arguments of the optimiser.
+        **course: see `Course`.
+
+    Raises:
+        UserError: a decay that would begin outside the budget.
     """
 
-    def __init__(
-        self,
-        settings: dict[str, Any],
-        *,
-        schedule: Schedule,
-        decay_from: float,
-        generator: Override | None,
-        discriminator: Override | None,
-    ) -> None:
-        self.schedule = schedule
-        self.decay_from = decay_from
+    def __init__(self, settings: dict[str, Any], **course: Unpack[Course]) -> None:
+        self.schedule = course.get("schedule", "constant")
+        self.decay_from = course.get("decay_from", 0.5)
+        if not 0 <= self.decay_from < 1:
+            raise UserError(f"optim.decay_from={self.decay_from} must be at least 0 and less than 1")
         self.settings = {
-            "generator": settings | dict(generator or {}),
-            "discriminator": settings | dict(discriminator or {}),
+            "generator": settings | dict(course.get("generator") or {}),
+            "discriminator": settings | dict(course.get("discriminator") or {}),
         }
 
     @abstractmethod
@@ -66,7 +79,7 @@ class Optimizers(ABC):
             case "linear_decay":
                 return left
             case "cosine":
-                return (1 - float(torch.cos(torch.tensor(torch.pi * left)))) / 2
+                return (1 - cos(pi * left)) / 2
 
 
 @final
@@ -81,19 +94,10 @@ class Adam(Optimizers):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         fused: bool = True,
-        schedule: Schedule = "constant",
-        decay_from: float = 0.5,
-        generator: Override | None = None,
-        discriminator: Override | None = None,
+        **course: Unpack[Course],
     ) -> None:
         self.fused = fused
-        super().__init__(
-            {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay},
-            schedule=schedule,
-            decay_from=decay_from,
-            generator=generator,
-            discriminator=discriminator,
-        )
+        super().__init__({"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}, **course)
 
     def build(self, player: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Adam of one player."""
@@ -111,18 +115,9 @@ class RMSprop(Optimizers):
         alpha: float = 0.9,
         eps: float = 1e-8,
         momentum: float = 0.0,
-        schedule: Schedule = "constant",
-        decay_from: float = 0.5,
-        generator: Override | None = None,
-        discriminator: Override | None = None,
+        **course: Unpack[Course],
     ) -> None:
-        super().__init__(
-            {"lr": lr, "alpha": alpha, "eps": eps, "momentum": momentum},
-            schedule=schedule,
-            decay_from=decay_from,
-            generator=generator,
-            discriminator=discriminator,
-        )
+        super().__init__({"lr": lr, "alpha": alpha, "eps": eps, "momentum": momentum}, **course)
 
     def build(self, player: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """RMSprop of one player."""
@@ -134,23 +129,9 @@ class SGD(Optimizers):
     """Stochastic gradient descent with momentum."""
 
     def __init__(
-        self,
-        *,
-        lr: float = 1e-2,
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        schedule: Schedule = "constant",
-        decay_from: float = 0.5,
-        generator: Override | None = None,
-        discriminator: Override | None = None,
+        self, *, lr: float = 1e-2, momentum: float = 0.9, weight_decay: float = 0.0, **course: Unpack[Course]
     ) -> None:
-        super().__init__(
-            {"lr": lr, "momentum": momentum, "weight_decay": weight_decay},
-            schedule=schedule,
-            decay_from=decay_from,
-            generator=generator,
-            discriminator=discriminator,
-        )
+        super().__init__({"lr": lr, "momentum": momentum, "weight_decay": weight_decay}, **course)
 
     def build(self, player: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """SGD of one player."""

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from freqgan.errors import UserError
 from freqgan.systems import SGD, Adam, Optimizers, RMSprop
 
 
@@ -32,3 +33,9 @@ def test_todays_settings_win_over_restored_ones(optim: Optimizers) -> None:
         group["lr"] = 7.0
     optim.apply(optimizer, "generator", 0.0)
     assert [group["lr"] for group in optimizer.param_groups] == [0.1]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_decay_begins_within_the_budget(share: float) -> None:
+    with pytest.raises(UserError, match="optim.decay_from"):
+        SGD(decay_from=share)
