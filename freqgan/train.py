@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from freqgan import callbacks, config, runs
+from freqgan.errors import StorageError
 from freqgan.hardware import Hardware
 from freqgan.metrics.ranks import on_first
 from freqgan.runs.session import is_rank_zero, session, told
@@ -89,7 +91,14 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
         if is_rank_zero():
             log.info("resumed at %d images from %s", choice.images_seen, choice.checkpoint)
     with journal.mirrored(settings):
-        trainer.fit(system, datamodule=data, ckpt_path=choice.checkpoint, weights_only=True)
+        try:
+            trainer.fit(system, datamodule=data, ckpt_path=choice.checkpoint, weights_only=True)
+        except Exception:
+            # Lightning tears down only what ended well; a full disk is not reported twice.
+            for callback in around:
+                with suppress(StorageError):
+                    callback.teardown(trainer, system, "fit")
+            raise
 
 
 def build_all(nodes: dict[str, Any] | None) -> Iterator[Any]:

@@ -1,0 +1,179 @@
+"""What goes wrong while a run is going: numbers that are not finite, and a disk that takes no more."""
+
+import errno
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from freqgan.callbacks import CheckpointStore
+from freqgan.runs import RunDirectory, files, read_checkpoint
+from freqgan.systems import FrequencyGAN, System
+from tests.forked import only_run, tensors, train
+
+BUDGET = ["transform=identity", "budget.images=32", "checkpoint.every_images=4", "samples.every_images=1000"]
+Fault = Callable[[], None]
+
+
+def checkpoints(run: RunDirectory) -> dict[str, int]:
+    """Every checkpoint with the images that it had seen; each is whole, and all of its numbers are finite."""
+    seen = {}
+    for path in (run.path / "checkpoints").iterdir():
+        content = read_checkpoint(path)
+        values = {**content["state_dict"], **content["ema"]}.values()
+        assert all(bool(torch.isfinite(value).all()) for value in values)
+        seen[path.name] = content["clock"]["images_seen"]
+    return seen
+
+
+def failed(folder: Path, expected: int, *arguments: str, fault: Fault = lambda: None) -> tuple[RunDirectory, str]:
+    """A run that ends with a status, and its one line."""
+    status, output = train(folder, *BUDGET, *arguments, before=fault)
+    assert status == expected, output
+    assert "Traceback" not in output
+    (line,) = (line for line in output.splitlines() if line.startswith("freqgan: "))
+    run = RunDirectory(only_run(folder))
+    assert line.removeprefix("freqgan: ") in (run.path / "train.log").read_text()
+    assert run.record["exit_status"] == expected
+    return run, line
+
+
+def at_step(step: int, act: Callable[[Any], object]) -> Fault:
+    """Does something to the system at the end of a step."""
+
+    def fault() -> None:
+        original = System.training_step
+
+        def training_step(self: Any, *arguments: Any) -> Any:
+            result = original(self, *arguments)
+            if self.clock.steps == step:
+                act(self)
+            return result
+
+        System.training_step = training_step  # type: ignore[method-assign]
+
+    return fault
+
+
+# Divergence
+
+
+def test_a_learning_rate_out_of_all_bounds_diverges(tmp_path: Path) -> None:
+    run, line = failed(tmp_path, 65, "optim.lr=1e30")
+    assert run.state() == "diverged"
+    assert "generator diverged at images_seen=0: gradient norm nan" in line
+    assert "lower optim.lr" in line
+    assert checkpoints(run) == {"images_0.ckpt": 0, "last.ckpt": 0}
+
+
+def test_a_term_that_is_not_finite_stops_the_run_before_its_step(tmp_path: Path) -> None:
+    def fault() -> None:
+        original = FrequencyGAN.discriminator_terms
+
+        def terms(self: Any, *arguments: Any) -> Any:
+            found = original(self, *arguments)
+            return {name: term + (math.inf if self.clock.steps == 3 else 0) for name, term in found.items()}
+
+        FrequencyGAN.discriminator_terms = terms  # type: ignore[method-assign]
+
+    run, line = failed(tmp_path, 65, fault=fault)
+    assert "discriminator diverged at images_seen=12: gradient norm " in line
+    assert "discriminator/image/adversarial=inf" in line
+    assert run.record["images_seen"] == 12
+    assert max(checkpoints(run).values()) == 12
+
+
+def test_a_buffer_that_is_not_finite_is_never_saved(tmp_path: Path) -> None:
+    def spoil(system: Any) -> None:
+        name = next(name for name, _ in system.named_buffers() if "running_mean" in name and "ema" not in name)
+        system.get_buffer(name).fill_(math.nan)
+
+    run, line = failed(tmp_path, 65, fault=at_step(3, spoil))
+    assert run.state() == "diverged"
+    assert "running_mean is not finite at images_seen=12" in line
+    assert max(checkpoints(run).values()) == 8
+    # It continues from there, and ends as a run that nothing was done to.
+    status, output = train(tmp_path, *BUDGET, "resume=auto")
+    assert status == 0, output
+    assert "resumed at 8 images" in output
+    assert run.state() == "finished"
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert train(whole, *BUDGET)[0] == 0
+    ours, theirs = (read_checkpoint(path / "checkpoints" / "last.ckpt") for path in (run.path, only_run(whole)))
+    assert tensors(ours) == tensors(theirs)
+
+
+# Storage
+
+
+def full_at(number: int) -> Fault:
+    """The disk is full in the middle of writing a checkpoint."""
+
+    def fault() -> None:
+        original, written = torch.save, []
+
+        def save(value: Any, file: Any) -> None:
+            written.append(value)
+            if len(written) < number:
+                original(value, file)
+            else:
+                file.write(b"PK\3\4" * 1000)
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        files.torch.save = save  # type: ignore[attr-defined]
+
+    return fault
+
+
+def not_renamed_from(number: int) -> Fault:
+    """A checkpoint is written, but cannot be given its name."""
+
+    def fault() -> None:
+        original, renamed = Path.replace, []
+
+        def replace(self: Path, target: Path) -> Path:
+            renamed.extend([target] if target.suffix == ".ckpt" else [])
+            if target.suffix == ".ckpt" and len(renamed) >= number:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return original(self, target)
+
+        Path.replace = replace  # type: ignore[assignment,method-assign]
+
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "left"),
+    [
+        (full_at(3), {"images_0.ckpt": 0, "images_4.ckpt": 4, "last.ckpt": 4}),
+        (not_renamed_from(5), {"images_0.ckpt": 0, "images_4.ckpt": 4, "last.ckpt": 4}),
+        (not_renamed_from(6), {"images_0.ckpt": 0, "images_4.ckpt": 4, "images_8.ckpt": 8, "last.ckpt": 4}),
+    ],
+    ids=["full", "not renamed", "last not renamed"],
+)
+def test_a_disk_that_fails_leaves_the_older_checkpoints(tmp_path: Path, fault: Fault, left: dict[str, int]) -> None:
+    run, line = failed(tmp_path, 74, fault=fault)
+    assert run.state() == "failed"
+    assert "checkpoints/" in line
+    assert checkpoints(run) == left  # and no temporary file
+
+
+def test_a_folder_that_is_gone_is_a_storage_error(tmp_path: Path) -> None:
+    def remove(system: Any) -> None:
+        folder = next(callback.folder for callback in system.trainer.callbacks if isinstance(callback, CheckpointStore))
+        folder.rename(folder.with_name("moved"))
+        folder.touch()
+
+    run, line = failed(tmp_path, 74, fault=at_step(3, remove))
+    assert "images_12.ckpt could not be written" in line
+    assert read_checkpoint(run.path / "moved" / "last.ckpt")["clock"]["images_seen"] == 8
+
+
+def test_a_full_disk_at_the_start_shows_at_once(tmp_path: Path) -> None:
+    run, _ = failed(tmp_path, 74, fault=full_at(1))
+    assert list((run.path / "checkpoints").iterdir()) == []
+    assert run.metrics == []
