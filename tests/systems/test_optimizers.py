@@ -37,5 +37,5 @@ def test_todays_settings_win_over_restored_ones(optim: Optimizers) -> None:
 
 @pytest.mark.parametrize("share", [-0.1, 1.0])
 def test_a_decay_begins_within_the_budget(share: float) -> None:
-    with pytest.raises(UserError, match="optim.decay_from"):
+    with pytest.raises(UserError, match=r"optim\.decay_from"):
         SGD(decay_from=share)
