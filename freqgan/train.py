@@ -69,10 +69,11 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
             network.compile()
     journal = callbacks.Journal(run, list(build_all(settings["logger"])), every_steps=every)
     store = callbacks.CheckpointStore(run, journal, **settings["checkpoint"])
-    around: list[pl.Callback] = [journal, callbacks.Interruption(), *build_all(settings["callbacks"])]
+    grid = callbacks.SampleGrid(run, journal, **settings["samples"], seed=seed)
     protocol, cache = config.build(settings["metrics"]), Path(settings["paths"]["cache_dir"]).expanduser()
     judge = callbacks.Evaluation(run, journal, store, protocol, **settings["evaluation"], cache_dir=cache, seed=seed)
-    around += [callbacks.SampleGrid(run, journal, **settings["samples"], seed=seed), judge]
+    # The row and the grid belong to a step; what takes longer may be interrupted, and is made up for on resume.
+    around = [journal, grid, callbacks.Interruption(), *build_all(settings["callbacks"]), judge]
     quiet_lightning()
     trainer = pl.Trainer(
         **hardware.trainer_arguments(),

@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 class Interruption(pl.Callback):
     """Remembers a signal that comes within a step and acts on it after the step; between steps it acts at once.
 
-    Its place is behind the journal, which belongs to the step, and before all that takes time between steps.
+    Its place is behind the row and the grid, which belong to the step, and before all that takes time between steps.
     """
 
     def __init__(self) -> None:

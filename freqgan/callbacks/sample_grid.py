@@ -35,7 +35,6 @@ class SampleGrid(pl.Callback):
         self.every_images = every_images
         self.count = count
         self.seed = seed
-        self.newest: Path | None = None
         self._drawn_at = -1
 
     def draw(self, system: System) -> None:
@@ -49,13 +48,11 @@ class SampleGrid(pl.Callback):
             path = self.folder / f"{name}_{images:09d}.png"
             save_grid(batch, path)
             self.journal.picture(f"samples/{name}", path, images)
-            if name == "images":
-                self.newest = path
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The untrained generator's grid, or the last one of a run that was stopped behind its last step."""
+        """The untrained generator's grid."""
         assert isinstance(pl_module, System)
-        if pl_module.clock.images_seen == 0 or pl_module.clock.finished:
+        if pl_module.clock.images_seen == 0:
             self.draw(pl_module)
 
     def on_train_batch_end(
