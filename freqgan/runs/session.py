@@ -17,7 +17,7 @@ from freqgan.runs.directory import RunDirectory
 from freqgan.runs.resume import Choice
 from freqgan.terminal import log_to
 
-TOLD = "FREQGAN_RUN"  # by rank zero to the processes that it starts: the run, the checkpoint, its images
+TOLD = "FREQGAN_RUN"  # by rank zero to the processes that it starts: its id, the run, the checkpoint, its images
 ON_ALL = {InterruptedRunError: "interrupted", DivergedError: "diverged"}  # errors that come on every process at once
 
 
@@ -31,10 +31,13 @@ def told() -> Choice:
 
     Raises:
         UserError: it started none.
+        FreqganError: it has ended since.
     """
     if TOLD not in os.environ:
         raise UserError("this is one of several processes, but hardware has one: set hardware=multi_node")
-    run, checkpoint, images = json.loads(os.environ[TOLD])
+    parent, run, checkpoint, images = json.loads(os.environ[TOLD])
+    if parent != os.getppid():
+        raise FreqganError("the first process of this run has ended")
     return Choice(run=RunDirectory(Path(run)), checkpoint=Path(checkpoint) if checkpoint else None, images_seen=images)
 
 
@@ -56,7 +59,8 @@ def _leading(run: RunDirectory, choice: Choice) -> Iterator[None]:
     file = logging.FileHandler(run.path / "train.log", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     with run.lock(), log_to(file):
-        os.environ[TOLD] = json.dumps([str(run.path), choice.checkpoint and str(choice.checkpoint), choice.images_seen])
+        file_or_none = None if choice.checkpoint is None else str(choice.checkpoint)
+        os.environ[TOLD] = json.dumps([os.getpid(), str(run.path), file_or_none, choice.images_seen])
         begun = {"pid": os.getpid(), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
         run.write_record(status="running", **begun, ended=None, exit_status=None)
         spent = float(run.record.get("cpu_seconds", 0.0)) - cpu_seconds()

@@ -1,0 +1,98 @@
+"""Two processes over gloo are one run: the same weights as one process, one record, and a common end."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from freqgan.runs import RunDirectory, read_checkpoint
+from tests.forked import TINY, only_run, train
+
+pytestmark = pytest.mark.slow
+
+# Batch statistics are each process's own, so that only networks without them have equal weights.
+NORMS = ["model.generator.norm=none", "model.discriminator.norm=none"]
+STEPS = [*NORMS, "optim=sgd", "hardware.precision=float32", "log_every_steps=2", "checkpoint.every_images=4"]
+MEASURED = ["metrics=generation_small", "metrics.num_images=20", "metrics.num_real=40", "metrics.batch_size=8"]
+PROGRAM = [sys.executable, "-m", "freqgan.cli"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "freqgan.cli"]
+
+
+def start(program: list[str], folder: Path, *extra: str) -> subprocess.Popen[str]:
+    paths = [f"paths.output_dir={folder}", f"paths.cache_dir={folder / 'cache'}", "name=tiny"]
+    arguments = [*TINY, *paths, *STEPS, "hardware=cpu_ddp", *extra]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen([*program, "train", *arguments], cwd=folder, env=environment, text=True, **streams)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    try:
+        output, _ = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return process.returncode, output
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    content = read_checkpoint(run / "checkpoints" / "last.ckpt")
+    assert content["clock"]["images_seen"] == 16
+    state: dict[str, torch.Tensor] = content["state_dict"]
+    return state
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """The weights of one process after four steps."""
+    folder = tmp_path_factory.mktemp("alone")
+    status, output = train(folder, *STEPS, "budget.images=16")
+    assert status == 0, output
+    return weights(only_run(folder))
+
+
+def test_two_processes_train_and_continue_as_one(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
+    status, output = finish(start(PROGRAM, tmp_path, "budget.images=8"))
+    assert status == 0, output
+    resume = ["budget.images=16", "resume=auto", "resume_override=[budget.images]"]
+    status, output = finish(start(PROGRAM, tmp_path, *resume))
+    assert status == 0, output
+    assert output.count("resumed at 8 images from ") == 1
+    run = RunDirectory(only_run(tmp_path))
+    assert run.state() == "finished"
+    assert [row["images_seen"] for row in run.metrics] == [8, 16]
+    for name, value in weights(run.path).items():
+        torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-5)
+
+
+def test_processes_of_torchrun_share_one_run(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
+    status, output = finish(start(TORCHRUN, tmp_path, "budget.images=16", *MEASURED, "evaluation.at_start=off"))
+    assert status == 0, output
+    run = RunDirectory(only_run(tmp_path))
+    judged = [row for row in run.metrics if "val/fd_efficientnet_lite0_n20_real40" in row]
+    assert [row["images_seen"] for row in judged] == [4, 8, 12, 16]
+    for name, value in weights(run.path).items():
+        torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("sign", ["GLOBAL_RANK: 0", "GLOBAL_RANK: 1", "images/s"], ids=["started", "met", "training"])
+def test_no_process_outlives_the_first(tmp_path: Path, sign: str) -> None:
+    process = start(PROGRAM, tmp_path, "budget.images=4000000", "checkpoint.every_images=null")
+    assert process.stdout is not None
+    assert any(sign in line for line in process.stdout)
+    process.send_signal(signal.SIGKILL)
+    # Its output ends when the last process that holds it does.
+    assert finish(process)[0] == -signal.SIGKILL
+    assert RunDirectory(only_run(tmp_path)).state() == "killed"
+
+
+def test_a_divergence_ends_all_processes_with_one_line(tmp_path: Path) -> None:
+    status, output = finish(start(PROGRAM, tmp_path, "budget.images=16", "optim.lr=1e30"))
+    assert status == 65, output
+    assert output.count("freqgan: ") == 1
+    assert "Traceback" not in output
+    assert RunDirectory(only_run(tmp_path)).state() == "diverged"
