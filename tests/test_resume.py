@@ -1,13 +1,19 @@
 """Stopped at any point and continued, a run ends bit for bit where the uninterrupted one ends."""
 
+import io
+import os
 import random
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
-from freqgan.runs import RunDirectory, read_checkpoint
+from freqgan.callbacks import CheckpointStore, Evaluation, Journal, checkpoint_store, evaluation, sample_grid
+from freqgan.runs import RunDirectory, files, read_checkpoint
 from tests.forked import only_run, signal_at, tensors, train
 
 BUDGET = ["budget.images=64", "checkpoint.every_images=12", "samples.every_images=1000", "log_every_steps=3"]
@@ -72,6 +78,109 @@ def test_signals_finish_the_step_and_save(
     assert run.state() == "finished"
     assert (run.path / "samples" / "images_000000064.png").exists()
     assert_same(run.path, uninterrupted)
+
+
+JUDGED = [
+    *("budget.images=64", "checkpoint.every_images=12", "samples.every_images=20", "log_every_steps=3"),
+    *("metrics=generation_small", "metrics.num_images=20", "metrics.num_real=40", "transform=identity"),
+    *("evaluation.at_start=off", "evaluation.every_images=24"),
+]
+
+
+def kill_in(
+    owner: Any, name: str, call: int, act: Callable[..., object] = lambda *arguments: None
+) -> Callable[[], None]:
+    """A fault: the process is killed where it calls a function for the n-th time, having done something instead."""
+
+    def before() -> None:
+        original, calls = getattr(owner, name), []
+
+        def function(*arguments: Any, **named: Any) -> Any:
+            calls.append(name)
+            if len(calls) == call:
+                act(*arguments)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments, **named)
+
+        setattr(owner, name, function)
+
+    return before
+
+
+def write_half(value: Any, file: Any) -> None:
+    whole = io.BytesIO()
+    torch.save(value, whole)
+    file.write(whole.getvalue()[: whole.tell() // 2])
+    file.flush()
+
+
+def write_torn_row(journal: Journal, *_: object) -> None:
+    with journal.path.open("a") as file:
+        file.write('{"images_seen": 2')
+
+
+# 64 images: checkpoints at 0, 12, 24, 36, 48, 60, 64, grids at 0, 20, 40, 60, 64, judgements at 24, 48, 64.
+POINTS = {f"step {step}": signal_at(step) for step in random.Random("seven").sample(range(1, 16), 7)} | {
+    "half a checkpoint": kill_in(files.torch, "save", 2, write_half),
+    "a checkpoint without its name": kill_in(files, "verify_checkpoint", 4),
+    "no last.ckpt": kill_in(checkpoint_store, "copy_whole", 5),
+    "before pruning": kill_in(CheckpointStore, "_prune", 6),
+    "a grid": kill_in(sample_grid, "save_grid", 4),
+    "a judgement": kill_in(Evaluation, "_measure", 2),
+    "a judgement that is written half": kill_in(evaluation, "write_json", 3),
+    "a torn row": kill_in(Journal, "write", 5, write_torn_row),
+}
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("judged")
+    status, output = train(folder, *JUDGED)
+    assert status == 0, output
+    return only_run(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_anywhere_and_continued(tmp_path: Path, judged: Path, point: str) -> None:
+    status, output = train(tmp_path, *JUDGED, before=POINTS[point])
+    assert status == -signal.SIGKILL, output
+    run = only_run(tmp_path)
+    status, output = train(tmp_path, *JUDGED, "resume=auto")
+    assert status == 0, output
+    assert "resumed at " in output
+    assert_same(run, judged)
+    for name in ("checkpoints/best.ckpt", "checkpoints/images_60.ckpt"):
+        assert tensors(read_checkpoint(run / name)) == tensors(read_checkpoint(judged / name))
+    same = [path.relative_to(judged) for folder in ("evaluation", "samples") for path in (judged / folder).iterdir()]
+    assert [name for name in same if (run / name).read_bytes() != (judged / name).read_bytes()] == []
+    assert {path.relative_to(run) for path in run.rglob("*")} == {
+        path.relative_to(judged) for path in judged.rglob("*")
+    }
+
+
+@pytest.mark.slow
+def test_what_a_signal_left_undone_is_made_up_for(tmp_path: Path, judged: Path) -> None:
+    step_of_a_judgement = 24 // 4 - 1
+    status, output = train(tmp_path, *JUDGED, before=signal_at(step_of_a_judgement, signal.SIGTERM))
+    assert status == 143, output
+    run = RunDirectory(only_run(tmp_path))
+    assert [row["images_seen"] for row in run.metrics] == [12, 24]  # no judgement yet
+    status, output = train(tmp_path, *JUDGED, "resume=auto")
+    assert status == 0, output
+    assert_same(run.path, judged)
+
+
+@pytest.mark.slow
+def test_the_best_checkpoint_is_there_after_a_kill_before_its_copy(tmp_path: Path) -> None:
+    status, output = train(tmp_path, *JUDGED, before=kill_in(checkpoint_store, "copy_whole", 4))
+    assert status == -signal.SIGKILL, output
+    folder = only_run(tmp_path) / "checkpoints"
+    assert not (folder / "best.ckpt").exists()
+    assert read_checkpoint(folder / "last.ckpt")["clock"]["images_seen"] == 24
+    status, output = train(tmp_path, *JUDGED, "resume=auto", before=signal_at(8, signal.SIGTERM))
+    assert status == 143, output
+    assert read_checkpoint(folder / "best.ckpt")["clock"]["images_seen"] == 24
 
 
 def test_a_broken_newest_checkpoint_falls_back(tmp_path: Path, uninterrupted: Path) -> None:

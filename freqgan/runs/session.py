@@ -59,6 +59,8 @@ def _leading(run: RunDirectory, choice: Choice) -> Iterator[None]:
     file = logging.FileHandler(run.path / "train.log", delay=True)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     with run.lock(), log_to(file):
+        for stale in [*run.path.glob(".*.tmp"), *run.path.glob("*/.*.tmp")]:
+            stale.unlink(missing_ok=True)
         file_or_none = None if choice.checkpoint is None else str(choice.checkpoint)
         os.environ[TOLD] = json.dumps([os.getpid(), str(run.path), file_or_none, choice.images_seen])
         begun = {"pid": os.getpid(), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
