@@ -24,9 +24,7 @@ class Augment:
             generator only, in this order. Labels and instances pass as masks.
     """
 
-    def __init__(
-        self, *, horizontal_flip: bool = False, transforms: Sequence[Callable[[Any], Any]] = ()
-    ) -> None:
+    def __init__(self, *, horizontal_flip: bool = False, transforms: Sequence[Callable[[Any], Any]] = ()) -> None:
         self.horizontal_flip, self.transforms = horizontal_flip, list(transforms)
 
     def __call__(self, sample: Sample, *, seed: int, position: int) -> Sample:
@@ -50,14 +48,10 @@ class Augment:
             torch.default_generator.manual_seed(key(seed, "augment", position))
             for transform in self.transforms:
                 wrapped = transform(wrapped)
-        result = {
-            name: value.as_subclass(Tensor) if _is_raster(value) else value for name, value in wrapped.items()
-        }
+        result = {name: value.as_subclass(Tensor) if _is_raster(value) else value for name, value in wrapped.items()}
         got, wanted = tuple(result["image"].shape), tuple(sample["image"].shape)
         if got != wanted:
-            raise UserError(
-                f"data.augment.transforms made an image {got} of {wanted}: the size must stay as it is"
-            )
+            raise UserError(f"data.augment.transforms made an image {got} of {wanted}: the size must stay as it is")
         return result
 
 

@@ -63,9 +63,7 @@ class ImageDataset(Dataset[Sample], ABC):
         if self.reads_folder and not root:
             problems.append("data.root is empty, wanted a folder of images: set data.root=<folder>")
         if root and not self.reads_folder:
-            problems.append(
-                f"data.root={root} is not read by {type(self).__name__}: choose data=image_folder"
-            )
+            problems.append(f"data.root={root} is not read by {type(self).__name__}: choose data=image_folder")
         if problems:
             raise UserError(*problems)
         self.root = Path(root).expanduser() if root else None

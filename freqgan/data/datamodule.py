@@ -66,9 +66,7 @@ class DataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         wrong = [("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("seed", seed, 0)]
-        problems = [
-            f"data.{name}={got} must be at least {least}" for name, got, least in wrong if got < least
-        ]
+        problems = [f"data.{name}={got} must be at least {least}" for name, got, least in wrong if got < least]
         if problems:
             raise UserError(*problems)
         self.source, self.root, self.val_root = source, root, val_root
@@ -125,11 +123,7 @@ class DataModule(pl.LightningDataModule):
         dataset = self.dataset("train")
         n = len(dataset)
         if n < self.batch_size:
-            fix = (
-                f"set data.batch_size={n} or less, or add images"
-                if n
-                else "lower data.val_fraction or add images"
-            )
+            fix = f"set data.batch_size={n} or less, or add images" if n else "lower data.val_fraction or add images"
             raise UserError(f"data.batch_size={self.batch_size} is more than the {n} training images: {fix}")
         return dataset
 
@@ -195,6 +189,4 @@ class DataModule(pl.LightningDataModule):
     def _report_skipped(self, dataset: ImageDataset) -> None:
         if dataset.skipped and (self.trainer is None or self.trainer.is_global_zero):
             listed = "; ".join(error.lines[0] for error in dataset.skipped[:_LISTED_SKIPS])
-            _log.warning(
-                "%d of %d images skipped (data.on_error=skip): %s", len(dataset.skipped), len(dataset), listed
-            )
+            _log.warning("%d of %d images skipped (data.on_error=skip): %s", len(dataset.skipped), len(dataset), listed)

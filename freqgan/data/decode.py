@@ -117,9 +117,7 @@ def _opened(file: str | Path | BinaryIO, name: str, max_pixels: int) -> Iterator
         with image:
             if image.width * image.height > max_pixels:
                 size = f"{image.width}x{image.height}"
-                raise UnreadableImageError(
-                    name, f"{size} pixels, more than data.source.max_pixels={max_pixels}"
-                )
+                raise UnreadableImageError(name, f"{size} pixels, more than data.source.max_pixels={max_pixels}")
             yield image
     except UnreadableImageError:
         raise

@@ -28,9 +28,7 @@ def list_images(root: Path) -> list[tuple[str, int, int]]:
         ) from error
     if not files:
         known = ", ".join(SUFFIXES)
-        raise UserError(
-            f"data.root={root} holds no image, wanted files ending in {known}: set data.root=<folder>"
-        )
+        raise UserError(f"data.root={root} holds no image, wanted files ending in {known}: set data.root=<folder>")
     return files
 
 
@@ -40,9 +38,7 @@ def _walk(folder: Path, prefix: str, entered: set[tuple[int, int]]) -> Iterator[
         return
     entered.add((here.st_dev, here.st_ino))
     with os.scandir(folder) as entries:
-        visible = sorted(
-            (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
-        )
+        visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     for entry in visible:
         try:
             status = entry.stat()
@@ -51,9 +47,7 @@ def _walk(folder: Path, prefix: str, entered: set[tuple[int, int]]) -> Iterator[
         if status is not None and stat.S_ISDIR(status.st_mode):
             yield from _walk(folder / entry.name, f"{prefix}{entry.name}/", entered)
         elif entry.name.lower().endswith(SUFFIXES) and (status is None or stat.S_ISREG(status.st_mode)):
-            size, changed = (
-                (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)) if status else (0, 0)
-            )
+            size, changed = (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)) if status else (0, 0)
             yield prefix + entry.name, size, changed
 
 

@@ -119,9 +119,7 @@ def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, 
     (directory / "scan.json").write_text(json.dumps(asdict(scan)))
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, function: Callable[[str], _Result], names: Sequence[str]
-) -> Iterator[_Result]:
+def _in_order(pool: ThreadPoolExecutor, function: Callable[[str], _Result], names: Sequence[str]) -> Iterator[_Result]:
     # In chunks: a pool's map holds every result that nobody has taken yet.
     for start in range(0, len(names), _CHUNK):
         yield from pool.map(function, names[start : start + _CHUNK])

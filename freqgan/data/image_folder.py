@@ -39,9 +39,7 @@ class ImageFolder(ImageDataset):
 
     reads_folder = True
 
-    def __init__(
-        self, *, max_pixels: int = MAX_PIXELS, cache_limit_gib: float = 4.0, **settings: Any
-    ) -> None:
+    def __init__(self, *, max_pixels: int = MAX_PIXELS, cache_limit_gib: float = 4.0, **settings: Any) -> None:
         super().__init__(**settings)
         self.max_pixels, self.cache_limit_gib = max_pixels, cache_limit_gib
 

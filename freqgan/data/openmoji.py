@@ -62,10 +62,7 @@ class OpenMoji(ImageDataset):
         drawings = _drawings()
         shape = (len(drawings), self.channels, self.image_size, self.image_size)
         write_pixels(directory / "pixels.npy", shape, np.dtype(np.uint8), self._draw(drawings))
-        named = {
-            drawing.name.removesuffix(".svg"): captions(drawing.name.removesuffix(".svg"))
-            for drawing in drawings
-        }
+        named = {drawing.name.removesuffix(".svg"): captions(drawing.name.removesuffix(".svg")) for drawing in drawings}
         (directory / "captions.json").write_text(json.dumps(named))
 
     def _draw(self, drawings: list[Traversable]) -> Iterator[np.ndarray]:

@@ -20,9 +20,7 @@ Plane = NDArray[np.floating[Any]]
 
 _PAPER = np.array((0.97, 0.95, 0.90), np.float32)[:, None, None]
 _PENCIL = np.array((0.20, 0.19, 0.22), np.float32)[:, None, None]
-_PALETTE = {
-    name: np.array(color, np.float32)[:, None, None] for name, color in (COLORS | BACKGROUNDS).items()
-}
+_PALETTE = {name: np.array(color, np.float32)[:, None, None] for name, color in (COLORS | BACKGROUNDS).items()}
 _REACH = 1.35  # of the farthest point of a shape, in radii
 _STEP = 2 * math.pi / 5
 _TIP, _NOTCH = 1.15, 0.5

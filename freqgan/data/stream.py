@@ -75,9 +75,7 @@ class EndlessBatches(Sampler[list[int]]):
             yield list(range(start, start + self.local_size))
 
 
-def training_loader(
-    stream: TrainingStream, batches: EndlessBatches, *, num_workers: int = 0
-) -> DataLoader[Sample]:
+def training_loader(stream: TrainingStream, batches: EndlessBatches, *, num_workers: int = 0) -> DataLoader[Sample]:
     """A loader without length that draws nothing from the global generators.
 
     Args:

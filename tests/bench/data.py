@@ -33,10 +33,7 @@ def rows(rounds: int = 15) -> list[tuple[str, float, str]]:
         augments = {name: Augment(horizontal_flip="flipped" in name) for name in sources}
         candidates = {name: _next_batch(source, augments[name]) for name, source in sources.items()}
         seconds = times(candidates, rounds)
-    return [
-        (f"loader {name}", BATCH / statistics.median(measured), "images/s")
-        for name, measured in seconds.items()
-    ]
+    return [(f"loader {name}", BATCH / statistics.median(measured), "images/s") for name, measured in seconds.items()]
 
 
 def _next_batch(dataset: ImageDataset, augment: Augment) -> Callable[[], object]:
@@ -53,9 +50,7 @@ def _folder_of_photos() -> Iterator[Path]:
         rng = np.random.default_rng(0)
         for number in range(PHOTOS):
             coarse = Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8))
-            coarse.resize((256, 256), Image.Resampling.BICUBIC).save(
-                Path(directory) / f"{number}.jpg", quality=90
-            )
+            coarse.resize((256, 256), Image.Resampling.BICUBIC).save(Path(directory) / f"{number}.jpg", quality=90)
         yield Path(directory)
 
 

@@ -41,9 +41,7 @@ def test_flip_mirrors_half_of_the_positions_and_all_rasters_together():
 
 
 def test_draws_depend_on_seed_and_position_alone():
-    augment = Augment(
-        horizontal_flip=True, transforms=[v2.RandomCrop(8, padding=4), v2.ColorJitter(0.5, 0.5)]
-    )
+    augment = Augment(horizontal_flip=True, transforms=[v2.RandomCrop(8, padding=4), v2.ColorJitter(0.5, 0.5)])
     for position in (0, 1, 4095, 4096, 10**9):
         torch.manual_seed(position)
         first = augment(sample(), seed=1, position=position)

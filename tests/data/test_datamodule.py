@@ -147,12 +147,7 @@ def test_evaluation_images_come_in_order_and_a_subset_is_always_the_same(folder)
 
 def test_fingerprint(folder, scenes):
     assert folder().fingerprint() == folder(batch_size=5, seed=3).fingerprint()
-    assert (
-        len(
-            {folder().fingerprint(), folder(val_fraction=0.5).fingerprint(), folder(channels=1).fingerprint()}
-        )
-        == 3
-    )
+    assert len({folder().fingerprint(), folder(val_fraction=0.5).fingerprint(), folder(channels=1).fingerprint()}) == 3
 
 
 def test_skipped_files_are_logged_once_by_name(folder, tmp_path, caplog):
@@ -219,9 +214,7 @@ def test_importing_the_package_leaves_lightning_alone():
     import subprocess
     import sys
 
-    code = (
-        "import sys, freqgan.data; print('pytorch_lightning' in sys.modules or 'torchvision' in sys.modules)"
-    )
+    code = "import sys, freqgan.data; print('pytorch_lightning' in sys.modules or 'torchvision' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
     with pytest.raises(AttributeError, match="Nothing"):
         freqgan.data.Nothing  # noqa: B018

@@ -90,9 +90,7 @@ def test_transparent_palette_entries_and_colour_keys_become_white():
     assert keyed.getpixel((0, 0)) == (255, 255, 255)
 
 
-@pytest.mark.parametrize(
-    ("form", "options"), [("PNG", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"})]
-)
+@pytest.mark.parametrize(("form", "options"), [("PNG", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"})])
 def test_sixteen_bit_grey_keeps_its_depth(form, options):
     file = encoded(Image.fromarray(GREY16), form, **options)
     assert read_header(file).depth == 16
@@ -117,10 +115,7 @@ def test_sixteen_bit_colour_is_read_at_eight_bits_and_said_to_be():
     rows = b"".join(b"\0" + struct.pack(">HHH", 0x1234, 0xABCD, 0xFF00) * 5 for _ in range(3))
     header = struct.pack(">IIBBBBB", 5, 3, 16, 2, 0, 0, 0)
     file = io.BytesIO(
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     )
     read = read_header(file)
     assert (read.depth, read.loses_depth) == (8, True)
@@ -171,9 +166,7 @@ def test_the_pixel_limit_is_inclusive():
         decode(file, max_pixels=99)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"hello", b"%!PS-Adobe EPSF", encoded(Image.fromarray(RGB)).getvalue()[:700]]
-)
+@pytest.mark.parametrize("content", [b"", b"hello", b"%!PS-Adobe EPSF", encoded(Image.fromarray(RGB)).getvalue()[:700]])
 def test_empty_foreign_and_truncated_files_are_unreadable(content, tmp_path):
     path = tmp_path / "broken.png"
     path.write_bytes(content)

@@ -200,9 +200,7 @@ def test_skip_takes_the_next_good_file_by_index(folder, damaged, limit):
     for index, name in enumerate(expected):
         with Image.open(damaged / name) as image:
             square = image.resize((8, 8), Image.Resampling.BICUBIC, box=(4, 0, 16, 12))
-            assert torch.equal(
-                dataset[index]["image"], torch.from_numpy(np.array(square).transpose(2, 0, 1))
-            ), name
+            assert torch.equal(dataset[index]["image"], torch.from_numpy(np.array(square).transpose(2, 0, 1))), name
 
 
 def test_larger_images_than_allowed_are_unreadable(folder, root):

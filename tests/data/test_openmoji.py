@@ -37,9 +37,7 @@ def few(monkeypatch, tmp_path):
 
 def test_drawings_are_coloured_on_white_with_captions(few):
     dataset = few()
-    by_caption = {
-        sample["caption"][0]: sample["image"] for sample in (dataset[i] for i in range(len(dataset)))
-    }
+    by_caption = {sample["caption"][0]: sample["image"] for sample in (dataset[i] for i in range(len(dataset)))}
     assert len(dataset) == len(FEW)
     face = by_caption["grinning face"]
     assert face.shape == (3, 32, 32)

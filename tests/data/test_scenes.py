@@ -18,10 +18,7 @@ def scenes(**settings):
 
 def one(kind, **settings):
     shape = Shape(
-        **(
-            {"kind": kind, "color": "red", "size": "large", "x": 0.5, "y": 0.5, "radius": 0.25, "angle": 0.0}
-            | settings
-        )
+        **({"kind": kind, "color": "red", "size": "large", "x": 0.5, "y": 0.5, "radius": 0.25, "angle": 0.0} | settings)
     )
     return Layout((shape,), "sand", "plain", 0.0, 3.0, 7)
 
@@ -133,9 +130,7 @@ def test_captions_say_what_the_maps_show():
         for number, (_, kind) in enumerate(shapes, start=1):
             place = instances == number
             assert set(labels[place].tolist()) == {1 + SHAPES.index(kind)}
-            whole = (
-                paint(Layout((layout.shapes[number - 1],), "sand", "plain", 0, 3, 0), 64, ("a",)).labels > 0
-            )
+            whole = paint(Layout((layout.shapes[number - 1],), "sand", "plain", 0, 3, 0), 64, ("a",)).labels > 0
             assert place.sum() > 0.4 * whole.sum()  # what is named can be seen
             centres.append((layout.shapes[number - 1].x, layout.shapes[number - 1].y))
             areas.append(layout.shapes[number - 1].radius)

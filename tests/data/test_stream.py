@@ -81,9 +81,7 @@ def test_a_resume_with_another_batch_size_takes_up_at_the_same_image(stream):
 @pytest.mark.parametrize("world_size", [2, 5])
 def test_ranks_share_the_batches_of_one_process(stream, world_size):
     whole = batches(stream, 4, images_seen=20)
-    parts = [
-        batches(stream, 4, images_seen=20, rank=rank, world_size=world_size) for rank in range(world_size)
-    ]
+    parts = [batches(stream, 4, images_seen=20, rank=rank, world_size=world_size) for rank in range(world_size)]
     joined = [
         {
             key: torch.cat([part[key] for part in step])
@@ -115,10 +113,7 @@ def test_the_batch_must_be_divisible():
 
 
 def test_collate():
-    samples = [
-        {"image": torch.full((1, 2, 2), i), "position": i, "caption": [str(i)], "domain": "a"}
-        for i in range(3)
-    ]
+    samples = [{"image": torch.full((1, 2, 2), i), "position": i, "caption": [str(i)], "domain": "a"} for i in range(3)]
     batch = collate(samples)
     assert batch["image"].shape == (3, 1, 2, 2)
     assert batch["position"].tolist() == [0, 1, 2]
