@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +91,20 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
         data.images_seen = choice.images_seen
         if is_rank_zero():
             log.info("resumed at %d images from %s", choice.images_seen, choice.checkpoint)
-    with journal.mirrored(settings):
-        try:
-            trainer.fit(system, datamodule=data, ckpt_path=choice.checkpoint, weights_only=True)
-        except Exception:
-            # Lightning tears down only what ended well; a full disk is not reported twice.
-            for callback in around:
-                with suppress(StorageError):
-                    callback.teardown(trainer, system, "fit")
-            raise
+    with journal.mirrored(settings), torn_down(trainer):
+        trainer.fit(system, datamodule=data, ckpt_path=choice.checkpoint, weights_only=True)
+
+
+@contextmanager
+def torn_down(trainer: pl.Trainer) -> Iterator[None]:
+    """Tears the callbacks down when training ends by an error too: Lightning does so only when it ends well."""
+    try:
+        yield
+    except Exception:
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            with suppress(StorageError):  # a full disk is not reported twice
+                callback.teardown(trainer, trainer.lightning_module, "fit")
+        raise
 
 
 def build_all(nodes: dict[str, Any] | None) -> Iterator[Any]:
