@@ -31,5 +31,6 @@ def main(cfg: DictConfig) -> None:
         for number, picture in enumerate(batch, first):
             save_grid(picture[None], folder / f"{number:06d}.png", gap=0, enlarge=False)
         shown = shown or [batch]
-    save_grid(torch.cat(shown), folder / "grid.png")
-    Console().print(f"{settings['n']} samples in {folder}, the first together in {folder / 'grid.png'}", soft_wrap=True)
+    grid = folder.parent / f"{folder.name}.png"  # beside the folder, which can then be judged with `evaluate images=`
+    save_grid(torch.cat(shown), grid)
+    Console().print(f"{settings['n']} samples in {folder}, the first together in {grid}", soft_wrap=True)

@@ -96,3 +96,20 @@ def test_a_divergence_ends_all_processes_with_one_line(tmp_path: Path) -> None:
     assert output.count("freqgan: ") == 1
     assert "Traceback" not in output
     assert RunDirectory(only_run(tmp_path)).state() == "diverged"
+
+
+@pytest.mark.parametrize("every", ["null", "4"], ids=["training", "judging"])
+def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path: Path, every: str) -> None:
+    judging = [*MEASURED, "evaluation.at_start=off", f"evaluation.every_images={every}"] if every == "4" else []
+    process = start(PROGRAM, tmp_path, "budget.images=4000000", "checkpoint.every_images=null", *judging)
+    assert process.stdout is not None
+    assert any("images/s" in line for line in process.stdout)
+    process.send_signal(signal.SIGTERM)
+    status, output = finish(process)
+    assert status == 143, output
+    assert output.count("freqgan: interrupted by SIGTERM after a whole step") == 1
+    assert "Traceback" not in output
+    run = RunDirectory(only_run(tmp_path))
+    assert run.state() == "interrupted"
+    seen = read_checkpoint(run.path / "checkpoints" / "last.ckpt")["clock"]["images_seen"]
+    assert seen == run.record["images_seen"] > 0

@@ -195,7 +195,7 @@ def test_weights_that_are_not_finite_end_an_evaluation(run: RunDirectory, tmp_pa
 def drawn(run: RunDirectory, folder: Path, *arguments: str) -> list[bytes]:
     status, output = verb("sample", run.path.parents[1], f"run={run.path}", f"output={folder}", *arguments)
     assert status == 0, output
-    assert (folder / "grid.png").is_file()
+    assert (folder.parent / f"{folder.name}.png").is_file()
     return [path.read_bytes() for path in sorted(folder.glob("[0-9]*.png"))]
 
 
@@ -215,7 +215,8 @@ def test_samples_go_into_the_run_unless_told_otherwise(run: RunDirectory, tmp_pa
     shutil.copytree(run.path, mine.path)
     status, output = verb("sample", tmp_path, f"run={mine.path}", "n=2")
     assert status == 0, output
-    assert len(list((mine.path / "samples" / f"seed1_ema_images{BUDGET}").glob("*.png"))) == 3
+    assert len(list((mine.path / "samples" / f"seed1_ema_images{BUDGET}").glob("*.png"))) == 2
+    assert (mine.path / "samples" / f"seed1_ema_images{BUDGET}.png").is_file()
 
 
 def test_a_checkpoint_that_does_not_fit_is_one_line(run: RunDirectory, tmp_path: Path) -> None:

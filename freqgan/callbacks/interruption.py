@@ -7,6 +7,7 @@ from typing import Any, final
 import pytorch_lightning as pl
 
 from freqgan.errors import InterruptedRunError
+from freqgan.systems.parallel import greatest, world_size
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
@@ -15,6 +16,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 class Interruption(pl.Callback):
     """Remembers a signal that comes within a step and acts on it after the step; between steps it acts at once.
 
+    Of several processes, all act after the step in which one of them has received a signal.
     Its place is behind the row and the grid, which belong to the step, and before all that takes time between steps.
     """
 
@@ -38,8 +40,9 @@ class Interruption(pl.Callback):
     ) -> None:
         """A step is whole."""
         self._inside = False
-        if self._received is not None:
-            self._stop(self._received)
+        received = greatest(self._received or 0)
+        if received:
+            self._stop(received)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Gives the signals back."""
@@ -52,7 +55,7 @@ class Interruption(pl.Callback):
             signal.signal(signum, signal.SIG_DFL)
             signal.raise_signal(signum)
         self._received = signum
-        if not self._inside:
+        if not self._inside and world_size() == 1:
             self._stop(signum)
 
     def _stop(self, signum: int) -> None:

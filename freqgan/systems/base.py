@@ -220,7 +220,8 @@ class System(pl.LightningModule, ABC):
             terms = ", ".join(f"{name}={float(value):.4g}" for name, value in log.items())
             raise DivergedError(
                 f"{player} diverged at images_seen={self.clock.images_seen}: gradient norm {float(norm):.4g}, {terms}; "
-                "no weight was changed: lower optim.lr, set model.clip, or add model.terms.discriminator.r1"
+                f"no weight of the {player} was changed: lower optim.lr, set model.clip, "
+                "or add model.terms.discriminator.r1"
             )
         if self.clip is not None:
             nn.utils.clip_grads_with_norm_(parameters, self.clip, norm, foreach=True)
