@@ -18,8 +18,6 @@ import yaml
 from freqgan.errors import StorageError, UserError
 from freqgan.runs.files import read_checkpoint, storage, verify_checkpoint, write_json, write_whole
 
-INITIAL = "images_0.ckpt"
-
 
 @final
 @dataclass(frozen=True)

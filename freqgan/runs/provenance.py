@@ -20,7 +20,6 @@ PACKAGES = (
     "numpy",
     "pillow",
 )
-SUMMARY = "images_seen", "seconds", "cpu_seconds", "status"
 
 
 def versions() -> dict[str, str | None]:
