@@ -80,6 +80,15 @@ def average_gradients(parameters: list[nn.Parameter]) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+def greatest(value: int) -> int:
+    """The greatest value of all processes, on every process."""
+    if world_size() == 1:
+        return value
+    box = torch.tensor(value, device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(box, dist.ReduceOp.MAX)
+    return int(box)
+
+
 def agree(value: int | None) -> int | None:
     """Rank zero's value, on every process."""
     if world_size() == 1:
