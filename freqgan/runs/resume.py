@@ -19,23 +19,8 @@ from freqgan.runs.provenance import versions
 
 log = logging.getLogger(__name__)
 
-NOT_COMPARED = (
-    "paths",
-    "hardware",
-    "logger",
-    "callbacks",
-    "resume",
-    "resume_override",
-    "tags",
-    "group",
-    "job_type",
-)
-NOT_COMPARED_OF_DATA = (
-    "root",
-    "val_root",
-    "cache_dir",
-    "num_workers",
-)  # its fingerprint says what the data are
+NOT_COMPARED = ("paths", "hardware", "logger", "callbacks", "resume", "resume_override", "tags", "group", "job_type")
+NOT_COMPARED_OF_DATA = ("root", "val_root", "cache_dir", "num_workers")  # the fingerprint says what the data are
 VERSIONS_COMPARED = ("freqgan", "torch", "torchvision", "pytorch-lightning", "numpy")
 
 
@@ -63,6 +48,9 @@ class Data(Protocol):
     def prepare_data(self) -> None:
         """Reads or makes them."""
 
+    def setup(self, stage: str) -> None:
+        """Checks what training needs of them."""
+
     def fingerprint(self) -> str:
         """Names exactly these samples."""
 
@@ -78,6 +66,7 @@ def settle(settings: Mapping[str, Any], data: Data) -> Choice:
     if choice.finished and not settings["resume_override"]:
         return choice
     data.prepare_data()
+    data.setup("fit")  # what would fail in the first step fails before there is a directory
     if choice.run is not None:
         now = identity(settings, data.fingerprint(), versions())
         refuse_changes(choice.run, now, settings["resume_override"])
