@@ -23,11 +23,13 @@ class Verb:
         module: has `main(cfg)`.
         summary: one line.
         examples: can be pasted into bash and zsh.
+        sweep: module that runs several jobs; None where a key has one value.
     """
 
     module: str
     summary: str
     examples: tuple[str, ...]
+    sweep: str | None = None
 
 
 RUN = "run=outputs/frequency_gan/2026-01-31_12-00-00"
@@ -41,8 +43,16 @@ VERBS = {
             "freqgan train transform=block_dct loss=hinge optim.lr=0.0001 budget.minutes=30",
             "freqgan train experiment=frequency_gan/openmoji resume=auto",
             "freqgan train -m transform=wavelet_haar,identity seed=1,2 budget.images=2000",
+            "freqgan train -m sweep.engine.slots=2 loss=bce,hinge 'seed=range(1,4)'",
             "freqgan train debug=default 'tags=[first,try]'",
         ),
+        sweep="freqgan.sweep",
+    ),
+    "plan": Verb(
+        "freqgan.plan",
+        "Says what a sweep would run and cost, from a few measured steps, before anything starts.",
+        ("freqgan plan -m transform=wavelet_haar,identity seed=1,2 budget.images=2000",),
+        sweep="freqgan.plan",
     ),
     "check": Verb(
         "freqgan.check",
@@ -104,7 +114,7 @@ def dispatch(arguments: list[str]) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from freqgan.config import application
 
-    return application.run(name, verb.module, rest, report=report)
+    return application.run(name, verb.module, rest, report=report, sweep=verb.sweep)
 
 
 def report(error: Exception) -> int:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from freqgan import config
-from freqgan.runs import RunDirectory, runs_under
+from freqgan.runs import last_metric, runs_under
 
 WIDEST = 10_000
 
@@ -27,12 +27,3 @@ def main(cfg: DictConfig) -> None:
     if not console.is_terminal:
         console.width = WIDEST  # what is read by a program is not folded
     console.print(table if found else f"no runs under {root}: start one with `freqgan train`")
-
-
-def last_metric(run: RunDirectory) -> tuple[str, str]:
-    """The first metric of the newest evaluation, with its value."""
-    for row in reversed(run.metrics):
-        for key, value in row.items():
-            if key.startswith("val/"):
-                return key.removeprefix("val/"), f"{value:.4g}"
-    return "", ""

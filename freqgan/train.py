@@ -15,10 +15,11 @@ from rich.console import Console
 from freqgan import callbacks, config, runs
 from freqgan.errors import StorageError
 from freqgan.hardware import Hardware
+from freqgan.lifetime import end_with_parent
 from freqgan.metrics.ranks import on_first
 from freqgan.runs.session import is_rank_zero, session, told
 from freqgan.systems import Clock, System
-from freqgan.systems.parallel import UnwrappedDDP, end_with_parent, world_size
+from freqgan.systems.parallel import UnwrappedDDP, world_size
 
 log = logging.getLogger("freqgan")
 

@@ -58,11 +58,20 @@ class Vocabulary:
     def options(self, group: str) -> dict[str, str]:
         """Name and summary of every option; those in subfolders are named with slashes."""
         found: dict[str, str] = {}
+        inner = self.inner_groups(group)
         for folder in self.folders:
             for file in sorted((folder / group).glob("**/*.yaml")):
                 name = file.relative_to(folder / group).with_suffix("").as_posix()
-                found.setdefault(name, summary(file))
+                if name.partition("/")[0] not in inner:
+                    found.setdefault(name, summary(file))
         return found
+
+    def inner_groups(self, group: str) -> dict[str, str | None]:
+        """Groups within a group, chosen in the defaults list of its option `default`, with that choice."""
+        file = next((file for folder in self.folders if (file := folder / group / "default.yaml").is_file()), None)
+        entries = yaml.safe_load(file.read_text(encoding="utf-8")).get("defaults", []) if file else []
+        pairs = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
+        return {name: option for name, option in pairs if name.isidentifier()}
 
     def defaults(self, verb: str) -> dict[str, str | None]:
         """Group to chosen option in the defaults list of a verb's primary config, nested ones included."""
@@ -70,7 +79,9 @@ class Vocabulary:
         for entry in self._list(verb):
             if isinstance(entry, dict):
                 for key, option in entry.items():
-                    chosen[key.split("@")[0].split()[-1].lstrip("/")] = option
+                    group = key.split("@")[0].split()[-1].lstrip("/")
+                    chosen[group] = option
+                    chosen |= {f"{group}/{name}": choice for name, choice in self.inner_groups(group).items()}
             elif entry != "_self_":
                 chosen |= self.defaults(entry)
         return chosen

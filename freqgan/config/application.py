@@ -5,26 +5,26 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import hydra
 import yaml
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from freqgan.config import check, overrides
 from freqgan.config.schema import ROOTS
-from freqgan.errors import FreqganError, InterruptedRunError, UserError
+from freqgan.errors import FreqganError, UserError
 from freqgan.suggest import hint
 from freqgan.terminal import log_to, stderr_handler
 from freqgan.vocabulary import Vocabulary, shipped_conf, users_conf
 
 Report = Callable[[Exception], int]
+CANNOT_BE_COMPOSED = (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError)
 
 
 class UsersConf(SearchPathPlugin):
@@ -37,70 +37,88 @@ class UsersConf(SearchPathPlugin):
             search_path.append("working directory", f"file://{folder}")
 
 
-def run(verb: str, module: str, arguments: Sequence[str], *, report: Report) -> int:
-    """Composes a verb's config and calls its `main(cfg)`, once or, with `--multirun`, for every job.
+def run(verb: str, module: str, arguments: Sequence[str], *, report: Report, sweep: str | None = None) -> int:
+    """Composes a verb's config and calls its `main(cfg)`, or the `main(command)` of a sweep.
 
     Args:
         verb: names the primary config and the schema of its root.
         module: of the verb; imported once its config has been checked.
         arguments: Hydra's flags and overrides.
         report: writes an error down and returns its exit status.
+        sweep: module that runs several jobs; None for a verb that takes one value for each key.
 
     Returns:
-        The exit status; of several jobs 0 if all are well, 2 if all failures are the user's mistakes, else 1.
+        The exit status.
 
     Raises:
         UserError: the command line or a YAML file cannot be composed.
     """
-    program = list(sys.argv)
-    statuses: list[int] = []
+    program, statuses = list(sys.argv), [0]
 
     def job(cfg: DictConfig) -> None:
         sys.argv = program
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            chosen = " ".join(override.lstrip("+") for override in HydraConfig.get().overrides.task)
-            sys.stderr.write(f"freqgan: job {HydraConfig.get().job.num}: {chosen}\n")
         statuses.append(_job(verb, module, cfg, report))
 
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UsersConf)
+    request = overrides.read(verb, arguments, sweeps=sweep is not None)
+    if sweep is not None and (request.several or module == sweep) and not request.printed:
+        return _sweep(sweep, request)
     try:
         # Hydra reads sys.argv; the verb sees the true one, from which Lightning starts its other processes.
-        sys.argv = [program[0], *overrides.read(verb, arguments)]
+        sys.argv = [program[0], *request.hydra, *request.flags, *(["--multirun"] if request.several else [])]
         hydra.main(version_base="1.3", config_path=str(shipped_conf()), config_name=verb)(job)()
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError, OSError, ValueError) as error:
+    except CANNOT_BE_COMPOSED as error:
         if isinstance(error, BrokenPipeError):
             raise
         raise UserError(in_one_line(error, verb)) from error
     finally:
         sys.argv = program
-    return _overall(statuses)
-
-
-def _overall(statuses: Sequence[int]) -> int:
-    """One exit status for all jobs; those that failed are named."""
-    if len(statuses) <= 1:
-        return statuses[0] if statuses else 0
-    failed = [job for job, status in enumerate(statuses) if status]
-    if failed:
-        sys.stderr.write(f"freqgan: {len(failed)} of {len(statuses)} jobs failed: {', '.join(map(str, failed))}\n")
-    return 0 if not failed else 2 if all(statuses[job] == 2 for job in failed) else 1
+    return statuses[-1]
 
 
 def _job(verb: str, module: str, cfg: DictConfig, report: Report) -> int:
-    """Checks and runs one job. Only a signal ends those that follow as well."""
+    """Checks a config and runs its verb."""
     try:
         check(cfg, ROOTS[verb])
         with log_to(stderr_handler()):
             importlib.import_module(module).main(cfg)
-    except InterruptedRunError as error:
-        raise SystemExit(report(error)) from error
     except SystemExit as error:
         # Lightning ends so on a signal, and with status 0: what did not return is not done.
         return error.code if isinstance(error.code, int) and error.code else report(FreqganError(f"{verb} gave up"))
     except Exception as error:
         return report(error)
     return 0
+
+
+def _sweep(module: str, request: overrides.Request) -> int:
+    """Hands a command line with several jobs to the module that runs them."""
+    from freqgan.config.sweeping import SweepCommand
+
+    command = SweepCommand.read(request)
+    with log_to(stderr_handler()):
+        status: int = importlib.import_module(module).main(command)
+    return status
+
+
+def compose(verb: str, arguments: Sequence[str], *, folder: str | None = None) -> DictConfig:
+    """The config of a verb, composed without running it.
+
+    Args:
+        verb: names the primary config.
+        arguments: overrides, as `Request.hydra` has them.
+        folder: of `--config-dir`.
+
+    Raises:
+        UserError: it cannot be composed.
+    """
+    Plugins.instance().register(UsersConf)
+    searched = [f"hydra.searchpath=[file://{Path(folder).absolute()}]"] if folder else []
+    try:
+        with hydra.initialize_config_dir(str(shipped_conf()), version_base="1.3"):
+            return hydra.compose(verb, [*arguments, *searched])
+    except CANNOT_BE_COMPOSED as error:
+        raise UserError(in_one_line(error, verb)) from error
 
 
 def in_one_line(error: BaseException, verb: str) -> str:

@@ -6,6 +6,7 @@ Hydra as one that may be new, and the nets of `freqgan.config` find those that n
 
 from argparse import ArgumentError
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,45 @@ from freqgan.errors import UserError
 from freqgan.suggest import hint, nearest
 from freqgan.vocabulary import Vocabulary
 
+ANSWERED_BY_HYDRA = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc", "--version")
 STORED = "stored"  # the option that stands for what the run in run=<dir> was trained with
 
 
-def read(verb: str, arguments: Sequence[str]) -> list[str]:
-    """The arguments as Hydra shall read them, overrides before flags.
+@dataclass(frozen=True)
+class Request:
+    """A command line, read.
+
+    Args:
+        verb: names the primary config.
+        overrides: as typed, parsed.
+        hydra: the same for Hydra, and what the run in `run=<dir>` adds.
+        flags: Hydra's, the folder of `--config-dir` included.
+        config_dir: that folder.
+        words: groups and options there are.
+        several: whether a key may have several values.
+    """
+
+    verb: str
+    overrides: tuple[Override, ...]
+    hydra: tuple[str, ...]
+    flags: tuple[str, ...]
+    config_dir: str | None
+    words: Vocabulary
+    several: bool
+
+    @property
+    def printed(self) -> bool:
+        """Whether Hydra itself answers, by printing."""
+        return any(flag.partition("=")[0] in ANSWERED_BY_HYDRA for flag in self.flags)
+
+
+def read(verb: str, arguments: Sequence[str], *, sweeps: bool) -> Request:
+    """Reads a command line.
+
+    Args:
+        verb: names the primary config.
+        arguments: overrides and Hydra's flags.
+        sweeps: whether the verb takes several values.
 
     Raises:
         UserError: one line for each argument that cannot be meant.
@@ -35,13 +70,17 @@ def read(verb: str, arguments: Sequence[str]) -> list[str]:
         known, unknown = parser.parse_known_intermixed_args(list(arguments))
     except ArgumentError as error:
         raise UserError(str(error)) from error
-    flags = [argument for argument in arguments if argument not in known.overrides]
+    flags = [argument for argument in arguments if argument not in (*known.overrides, "-m", "--multirun")]
     names = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
     lines = [f"unknown flag {flag}: {hint(flag, names)}" for flag in unknown]
     if known.experimental_rerun:
         lines.append("--experimental-rerun unpickles its file, which can run anything: use resume=<run directory>")
+    lines += [f"{a}: use -m, which starts a process for each job" for a in arguments if a.startswith("hydra.mode")]
+    several = known.multirun or any(a.startswith("sweep=") and a != "sweep=null" for a in arguments)
+    if several and not sweeps:
+        lines.append(f"{verb} takes one value for each key: only train and plan run several jobs")
     words = Vocabulary.here(*([Path(known.config_dir).absolute()] if known.config_dir else []))
-    command = CommandLine(verb, words, multirun=known.multirun or any("hydra.mode" in a for a in arguments))
+    command = CommandLine(verb, words, several=several)
     overrides = []
     for text in known.overrides:
         try:
@@ -50,7 +89,8 @@ def read(verb: str, arguments: Sequence[str]) -> list[str]:
             lines += error.lines
     if lines:
         raise UserError(*lines)
-    return [command.for_hydra(override) for override in overrides] + command.stored(overrides) + flags
+    hydra = [command.for_hydra(override) for override in overrides] + command.stored(overrides)
+    return Request(verb, tuple(overrides), tuple(hydra), tuple(flags), known.config_dir, words, several)
 
 
 class CommandLine:
@@ -59,11 +99,11 @@ class CommandLine:
     Args:
         verb: names the primary config.
         words: groups and options there are.
-        multirun: whether a key may have several values.
+        several: whether a key may have several values.
     """
 
-    def __init__(self, verb: str, words: Vocabulary, *, multirun: bool) -> None:
-        self.verb, self.words, self.multirun = verb, words, multirun
+    def __init__(self, verb: str, words: Vocabulary, *, several: bool) -> None:
+        self.verb, self.words, self.several = verb, words, several
         self.defaults = words.defaults(verb)
 
     def parse(self, text: str) -> Override:
@@ -82,7 +122,7 @@ class CommandLine:
             raise UserError(
                 f"{text}: cannot be read; is the value text, quote it twice: '{key}=\"{value}\"'"
             ) from error
-        if override.is_sweep_override() and not self.multirun:
+        if override.is_sweep_override() and not self.several:
             raise UserError(f"{text}: several values need --multirun; a list needs brackets, '{key}=[{value}]'")
         lines = list(self._unknown(override))
         if lines:

@@ -35,10 +35,11 @@ class Section(BaseModel):
 
 
 class Paths(Section):
-    """Run directories go below `output_dir`, what can be made again below `cache_dir`."""
+    """Run directories go below `output_dir` or to `run_dir`, what can be made again below `cache_dir`."""
 
     output_dir: Text
     cache_dir: Text
+    run_dir: Text | None = None
 
 
 class Budget(Section):
@@ -70,7 +71,7 @@ class Checkpoint(Section):
 
 
 class Train(Section):
-    """Root of `train` and `check`."""
+    """Root of `train`, `check` and each job of `plan`."""
 
     data: Node
     model: Node
@@ -95,6 +96,23 @@ class Train(Section):
     log_every_steps: Count
     resume: str | None
     resume_override: list[str]
+
+
+class Sweep(Section):
+    """How the jobs of a sweep are found and run."""
+
+    engine: Node
+    search: Node
+    name: FolderName | None
+    parameters: dict[str, Any]
+    retry: Literal["failed", "all"]
+    minutes: Annotated[float, Field(gt=0)] | None
+
+
+class SweepRoot(Section):
+    """The `sweep` section alone: the rest is each job's own matter."""
+
+    sweep: Sweep
 
 
 class AfterTraining(Section):
@@ -136,6 +154,7 @@ class Runs(Section):
 ROOTS: Mapping[str, type[Section]] = {
     "train": Train,
     "check": Train,
+    "plan": Train,
     "evaluate": Evaluate,
     "sample": Sample,
     "runs": Runs,

@@ -1,6 +1,6 @@
 """Run directories: files that are whole, locks, resuming, provenance."""
 
-from freqgan.runs.directory import RunDirectory, runs_under
+from freqgan.runs.directory import RunDirectory, last_metric, runs_under
 from freqgan.runs.files import copy_whole, read_checkpoint, verify_checkpoint, write_checkpoint, write_json
 from freqgan.runs.provenance import provenance, versions
 from freqgan.runs.report import report
@@ -13,6 +13,7 @@ __all__ = [
     "copy_whole",
     "differences",
     "identity",
+    "last_metric",
     "provenance",
     "read_checkpoint",
     "refuse_changes",

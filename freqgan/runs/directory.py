@@ -17,6 +17,7 @@ import yaml
 
 from freqgan.errors import StorageError, UserError
 from freqgan.runs.files import read_checkpoint, storage, verify_checkpoint, write_json, write_whole
+from freqgan.runs.rows import read_rows
 
 
 @final
@@ -31,6 +32,14 @@ class RunDirectory:
     path: Path
 
     @classmethod
+    def at(cls, path: Path) -> "RunDirectory":
+        """A run in this directory, made if there is none."""
+        with storage(path):
+            for name in ("checkpoints", "samples", "evaluation"):
+                (path / name).mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    @classmethod
     def create(cls, parent: Path) -> "RunDirectory":
         """A new directory named after date and time; two runs of one second get different names."""
         stem = time.strftime("%Y-%m-%d_%H-%M-%S")
@@ -41,9 +50,7 @@ class RunDirectory:
                     path.mkdir(parents=True)
                 except FileExistsError:
                     continue
-                for name in ("checkpoints", "samples", "evaluation"):
-                    (path / name).mkdir()
-            return cls(path)
+            return cls.at(path)
         raise StorageError(f"{parent} has a thousand runs of one second")
 
     @property
@@ -78,17 +85,7 @@ class RunDirectory:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """Rows of `metrics.jsonl`; a last line that a crash tore is left out."""
-        try:
-            lines = (self.path / "metrics.jsonl").read_text().splitlines()
-        except OSError:
-            return []
-        rows = []
-        for line in lines:
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                continue
-        return rows
+        return read_rows(self.path / "metrics.jsonl")
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, the newest first, `last.ckpt` before the others."""
@@ -170,7 +167,22 @@ class RunDirectory:
         return "running" if self.held() else "killed"
 
 
-def runs_under(folder: Path) -> list[RunDirectory]:
-    """Runs below a folder, the newest first."""
-    found = [RunDirectory(path.parent) for path in folder.rglob("run.json")]
+def last_metric(run: RunDirectory) -> tuple[str, str]:
+    """The first metric of the newest evaluation, with its value."""
+    for row in reversed(run.metrics):
+        for key, value in row.items():
+            if key.startswith("val/"):
+                return key.removeprefix("val/"), f"{value:.4g}"
+    return "", ""
+
+
+def runs_under(folder: Path, *, depth: int | None = None) -> list[RunDirectory]:
+    """Runs below a folder, the newest first.
+
+    Args:
+        folder: where to look.
+        depth: of the folders that are looked at; None for all. Jobs of a sweep lie one deeper than single runs.
+    """
+    files = folder.rglob("run.json") if depth is None else folder.glob("*/" * depth + "run.json")
+    found = [RunDirectory(path.parent) for path in files]
     return sorted(found, key=lambda run: (run.path.name, str(run.path)), reverse=True)

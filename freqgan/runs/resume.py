@@ -4,6 +4,8 @@ resume=null      a new run
 resume=auto      the newest run of this name that no process holds: continued if unfinished, left alone if finished
 resume=must      the same, but never a new run
 resume=<path>    this run directory or checkpoint file
+
+With paths.run_dir=<path>, `auto` and `must` look there alone.
 """
 
 import logging
@@ -62,7 +64,8 @@ def settle(settings: Mapping[str, Any], data: Data) -> Choice:
         UserError: there is nothing to resume where it was demanded, or what there is was trained otherwise.
     """
     parent = Path(settings["paths"]["output_dir"]) / settings["name"]
-    choice = choose(parent, settings["resume"])
+    own = settings["paths"].get("run_dir")
+    choice = choose_own(Path(own), settings["resume"]) if own else choose(parent, settings["resume"])
     if choice.finished and not settings["resume_override"]:
         return choice
     data.prepare_data()
@@ -71,7 +74,7 @@ def settle(settings: Mapping[str, Any], data: Data) -> Choice:
         now = identity(settings, data.fingerprint(), versions())
         refuse_changes(choice.run, now, settings["resume_override"])
         return replace(choice, finished=False)
-    run = RunDirectory.create(parent)
+    run = RunDirectory.at(Path(own)) if own else RunDirectory.create(parent)
     run.write_config(dict(settings))  # the other processes of a parallel run read it
     return replace(choice, run=run)
 
@@ -85,7 +88,7 @@ def choose(parent: Path, resume: str | None) -> Choice:
     if resume is None:
         return Choice()
     if resume in ("auto", "must"):
-        free = [run for run in runs_under(parent) if not run.held()]
+        free = [run for run in runs_under(parent, depth=1) if not run.held()]
         if free:
             choice = _continue(free[0], None)
             if choice.checkpoint is not None or choice.finished:
@@ -107,6 +110,26 @@ def choose(parent: Path, resume: str | None) -> Choice:
     if choice.checkpoint is None:
         raise UserError(f"resume={resume} holds no whole checkpoint: start a new run without resume")
     return choice
+
+
+def choose_own(path: Path, resume: str | None) -> Choice:
+    """What `resume` finds in the run's own directory, that of `paths.run_dir`.
+
+    Raises:
+        UserError: it is in use, holds a run that was not to be resumed, or none where it was demanded.
+    """
+    run = RunDirectory(path)
+    if resume not in (None, "auto", "must"):
+        raise UserError(f"paths.run_dir={path} and resume={resume} name two runs: set resume=auto or leave one out")
+    if run.held():
+        raise UserError(f"paths.run_dir={path} is in use by another process: wait for it, or name another one")
+    choice = _continue(run, None) if run.record else Choice()
+    whole = choice.checkpoint is not None or choice.finished
+    if resume is None and run.record:
+        raise UserError(f"paths.run_dir={path} holds a run already: continue it with resume=auto, or name another")
+    if resume == "must" and not whole:
+        raise UserError(f"resume=must found no whole checkpoint in paths.run_dir={path}: use resume=auto to start one")
+    return choice if whole else Choice()
 
 
 def _continue(run: RunDirectory, checkpoint: Path | None) -> Choice:

@@ -4,10 +4,7 @@ Plain DistributedDataParallel refuses a step in which one player's parameters ge
 unused parameters lets buffers drift. Averaging one flattened tensor before clipping is ten lines and exact.
 """
 
-import ctypes
 import os
-import signal
-import sys
 from collections.abc import Iterable
 from typing import final
 
@@ -42,13 +39,6 @@ class UnwrappedDDP(DDPStrategy):
         """Broadcasts rank zero's weights and buffers once, in place of the wrapper."""
         assert self.lightning_module is not None
         broadcast(self.lightning_module.state_dict().values())
-
-
-def end_with_parent() -> None:
-    """On Linux, this process is killed when the one that started it ends: nobody else would do it."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def world_size() -> int:

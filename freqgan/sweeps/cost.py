@@ -1,0 +1,87 @@
+"""What a job will cost, from a few steps of it that are really made, in a process of their own."""
+
+import json
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from freqgan.config.sweeping import SweepCommand
+from freqgan.runs.directory import RunDirectory
+from freqgan.sweeps.examine import Examined
+from freqgan.sweeps.log import last_line
+from freqgan.sweeps.processes import TICK, Command, fork
+from freqgan.sweeps.search import Proposal
+
+STEPS = 12
+WARM_UP = 4
+NEVER = 10**12
+FREE = ("seed", "name", "tags", "group", "job_type", "budget", "optim", "paths", "logger", "evaluation", "samples")
+ALONE = [
+    *("metrics=none", "logger=none", "budget.minutes=null", "log_every_steps=1", "samples.count=1"),
+    *(f"{what}.every_images={NEVER}" for what in ("samples", "evaluation")),
+]
+
+
+@final
+@dataclass(frozen=True)
+class Cost:
+    """Of one job.
+
+    Attributes:
+        images_per_second: of training.
+        memory_gib: greatest resident size, without the evaluation.
+        failure: why it could not be measured; empty if it could.
+    """
+
+    images_per_second: float = 0.0
+    memory_gib: float = 0.0
+    failure: str = ""
+
+    def images(self, budget: dict[str, Any]) -> int:
+        """Images that a budget comes to."""
+        limits = [budget["images"]] if budget["images"] is not None else []
+        if budget["minutes"] is not None:
+            limits.append(round(budget["minutes"] * 60 * self.images_per_second))
+        return int(min(limits))
+
+    def minutes(self, budget: dict[str, Any]) -> float:
+        """Minutes of training that a budget comes to."""
+        return self.images(budget) / self.images_per_second / 60 if self.images_per_second else 0.0
+
+
+@final
+class Meter:
+    """Measures jobs, one at a time; those that differ in nothing that costs share a measurement."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Cost] = {}
+
+    def __call__(self, command: SweepCommand, proposal: Proposal, examined: Examined) -> Cost:
+        """The cost of a job; its first steps are made where it has not been measured yet."""
+        kept = {name: value for name, value in examined.settings.items() if name not in FREE}
+        kept["data"] = {name: value for name, value in kept["data"].items() if name != "seed"}
+        key = json.dumps(kept, sort_keys=True, default=str)
+        if key not in self._known:
+            with tempfile.TemporaryDirectory() as folder:
+                self._known[key] = measure(command, proposal, examined, Path(folder))
+        return self._known[key]
+
+
+def measure(command: SweepCommand, proposal: Proposal, examined: Examined, folder: Path) -> Cost:
+    """Makes `STEPS` steps of a job in a temporary folder."""
+    run, log = RunDirectory(folder / "run"), folder / "log"
+    images = STEPS * int(examined.settings["data"]["batch_size"])
+    own = [f"budget.images={images}", *ALONE, f"checkpoint.every_images={images}"]
+    child = fork(Command(command.job(proposal.chosen, run.path, *own), str(log)))
+    try:
+        while (status := child.poll()) is None:
+            time.sleep(TICK)
+    finally:
+        child.kill()
+    if status:
+        return Cost(failure=last_line(log, 0) or f"it ended with status {status}")
+    speeds = [row["time/images_per_second"] for row in run.metrics if "time/images_per_second" in row]
+    return Cost(statistics.median(speeds[WARM_UP:]), float(run.record["peak_memory_gib"]))

@@ -1,0 +1,182 @@
+"""A search by Optuna: the study lies in the sweep's folder and goes on where it was stopped.
+
+A trial is a job. Its intermediate values are the rows that its run writes, at their images seen; a trial that the
+pruner gives up is stopped with a checkpoint. Trial n is drawn by a fresh sampler whose seed depends on n, so that a
+study that was stopped proposes what it would have proposed.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, final
+
+import numpy as np
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, QuotedString, RangeSweep
+
+from freqgan.config.sweeping import SweepCommand, assignment
+from freqgan.errors import UserError
+from freqgan.runs.directory import RunDirectory
+from freqgan.suggest import hint
+from freqgan.sweeps.engines import needed
+from freqgan.sweeps.ledger import Row
+from freqgan.sweeps.search import Proposal, Search
+
+NAME = "freqgan"
+
+
+@final
+class Optuna(Search):
+    """Proposes values by an Optuna study.
+
+    Args:
+        n_trials: in all, those of earlier times included.
+        metric: key of `metrics.jsonl`; a trial's result is its last value.
+        direction: of better values.
+        sampler: makes an Optuna sampler from `seed`.
+        pruner: an Optuna pruner; None lets every trial end.
+        start: values of the first trials, by key; what a trial leaves out is sampled.
+        seed: of the proposals.
+
+    Raises:
+        UserError: optuna is not installed, or `n_trials` is below 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_trials: int,
+        metric: str,
+        direction: Literal["minimize", "maximize"] = "minimize",
+        sampler: Callable[..., Any],
+        pruner: Any = None,
+        start: Sequence[Mapping[str, Any]] = (),
+        seed: int = 1,
+    ) -> None:
+        if n_trials < 1:
+            raise UserError(f"sweep.search.n_trials={n_trials} must be at least 1")
+        self.optuna = needed("optuna", "optuna")
+        self.optuna.logging.set_verbosity(self.optuna.logging.WARNING)
+        self.total, self.metric, self.direction = n_trials, metric, direction
+        self.sampler, self.pruner, self.start, self.seed = (
+            sampler,
+            pruner or self.optuna.pruners.NopPruner(),
+            start,
+            seed,
+        )
+        self._trials: dict[int, Any] = {}
+
+    def begin(self, command: SweepCommand, folder: Path) -> None:
+        """Opens the study; trials that were running when it was left are proposed first, to go on."""
+        if not command.swept:
+            raise UserError(
+                "there is nothing to search: give a key several values, as in 'optim.lr=interval(1e-4, 1e-2)'"
+            )
+        self.space = {str(o.get_key_element()): distribution(self.optuna, o) for o in command.swept}
+        self.study = self.optuna.create_study(
+            study_name=NAME,
+            storage=f"sqlite:///{(folder / 'study.db').absolute()}",
+            direction=self.direction,
+            pruner=self.pruner,
+            load_if_exists=True,
+        )
+        if self.study.direction.name.lower() != self.direction:
+            raise UserError(f"sweep.search.direction={self.direction}, but the study in {folder} does the opposite")
+        if not self.study.trials:
+            for values in self.start:
+                self.study.enqueue_trial(self._prefixed(values))
+        running = [t for t in self.study.trials if t.state == self.optuna.trial.TrialState.RUNNING]
+        self._left = [self.optuna.trial.Trial(self.study, trial._trial_id) for trial in running]
+
+    def ask(self, free: int) -> list[Proposal]:
+        """As many trials as there are slots."""
+        proposals = []
+        for _ in range(max(free, 0)):
+            trial = self._left.pop(0) if self._left else self._new()
+            if trial is None:
+                break
+            self._trials[trial.number + 1] = trial
+            values = {key: trial.params[key] for key in self.space}
+            proposals.append(Proposal(trial.number + 1, tuple(assignment(key, v) for key, v in values.items())))
+        return proposals
+
+    def goes_on(self, number: int, run: RunDirectory) -> bool:
+        """Reports values that are new, and asks the pruner."""
+        trial = self._trials[number]
+        self._report(trial, run)
+        return not trial.should_prune()
+
+    def tell(self, row: Row, run: RunDirectory) -> str:
+        """Completes, prunes or fails the trial; a value that is not a finite number fails it."""
+        trial = self._trials.pop(row.number, None)
+        states = self.optuna.trial.TrialState
+        if trial is None:
+            return ""
+        values = self._report(trial, run)
+        if row.state == "pruned":
+            self.study.tell(trial, state=states.PRUNED)
+        elif row.state == "finished" and values and math.isfinite(values[-1]):
+            self.study.tell(trial, values[-1])
+        else:
+            self.study.tell(trial, state=states.FAIL)
+            if row.state == "finished":
+                return self._complaint(values, run)
+        return ""
+
+    def _new(self) -> Any:
+        """A new trial; None when there have been enough."""
+        number = len(self.study.trials)
+        waiting = sum(trial.state == self.optuna.trial.TrialState.WAITING for trial in self.study.trials)
+        if number - waiting >= self.total:
+            return None
+        seed = np.random.SeedSequence((self.seed, number - waiting)).generate_state(1)[0]
+        self.study.sampler = self.sampler(seed=int(seed))
+        return self.study.ask(self.space)
+
+    def _report(self, trial: Any, run: RunDirectory) -> list[float]:
+        """Tells the study all values of the metric that it does not know yet; returns all."""
+        rows = [(row["images_seen"], float(row[self.metric])) for row in run.metrics if self.metric in row]
+        known = self.study.trials[trial.number].intermediate_values
+        for images, value in rows:
+            if images not in known and math.isfinite(value):
+                trial.report(value, images)
+        return [value for _, value in rows]
+
+    def _complaint(self, values: list[float], run: RunDirectory) -> str:
+        """Why a job that finished is no result."""
+        if values:
+            return f"{self.metric} ended at {values[-1]}"
+        names = {key for row in run.metrics for key in row if key.startswith("val/")}
+        return f"it has no {self.metric}: {hint(self.metric, names) if names else 'it logged no val/ metric'}"
+
+    def _prefixed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values of `start` by the keys of the space."""
+        names = {key.lstrip("+"): key for key in self.space}
+        lines = [f"sweep.search.start: {key} is not searched, {hint(key, names)}" for key in values if key not in names]
+        if lines:
+            raise UserError(*lines)
+        return {names[key]: value for key, value in values.items()}
+
+
+def distribution(optuna: Any, override: Override) -> Any:
+    """Optuna's distribution for the values of an override.
+
+    Raises:
+        UserError: it has none.
+    """
+    value, log = override.value(), "log" in getattr(override.value(), "tags", ())
+    kinds = optuna.distributions
+    try:
+        if isinstance(value, IntervalSweep):
+            whole = all(isinstance(end, int) for end in (value.start, value.end))
+            return (kinds.IntDistribution if whole else kinds.FloatDistribution)(value.start, value.end, log=log)
+        if isinstance(value, RangeSweep):
+            numbers = list(override.sweep_iterator())
+            kind = kinds.IntDistribution if isinstance(numbers[0], int) else kinds.FloatDistribution
+            return kind(numbers[0], numbers[-1], step=value.step)
+        if isinstance(value, ChoiceSweep):
+            return kinds.CategoricalDistribution([v.text if isinstance(v, QuotedString) else v for v in value.list])
+    except ValueError as error:
+        raise UserError(f"{override.input_line}: Optuna refuses it ({error})") from error
+    raise UserError(
+        f"{override.input_line}: Optuna cannot search it, write choice(a, b), range(a, b) or interval(a, b)"
+    )

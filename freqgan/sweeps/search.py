@@ -1,0 +1,92 @@
+"""Which jobs a sweep has: all combinations, or what a search proposes from the results so far."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from freqgan.config.sweeping import SweepCommand, Values
+from freqgan.runs.directory import RunDirectory
+from freqgan.sweeps.ledger import Row
+
+
+@final
+@dataclass(frozen=True)
+class Proposal:
+    """A job to be run.
+
+    Attributes:
+        number: of the job, from 1.
+        chosen: a value for every key that is swept, as overrides for Hydra.
+    """
+
+    number: int
+    chosen: Values
+
+    @property
+    def typed(self) -> Values:
+        """The overrides as a user writes them."""
+        return tuple(text.lstrip("+") for text in self.chosen)
+
+
+class Search(ABC):
+    """Proposes jobs and hears what became of them.
+
+    Attributes:
+        total: jobs in all, known once it has begun.
+    """
+
+    total: int
+
+    @abstractmethod
+    def begin(self, command: SweepCommand, folder: Path) -> None:
+        """Gets ready, or takes up what `folder` holds of an earlier time.
+
+        Raises:
+            UserError: the values of a key cannot be searched.
+        """
+
+    @abstractmethod
+    def ask(self, free: int) -> list[Proposal]:
+        """The next jobs, where `free` slots wait for one; none when there are no more for now."""
+
+    @abstractmethod
+    def goes_on(self, number: int, run: RunDirectory) -> bool:
+        """Whether a running job is worth its time, by what it has written so far."""
+
+    @abstractmethod
+    def tell(self, row: Row, run: RunDirectory) -> str:
+        """Hears what became of a job that will not go on; returns a line about it, or none."""
+
+
+@final
+class Grid(Search):
+    """All combinations.
+
+    Args:
+        also: further jobs, each a list of overrides in place of what is swept.
+    """
+
+    def __init__(self, *, also: Sequence[Sequence[str]] = ()) -> None:
+        self.also = also
+
+    def begin(self, command: SweepCommand, folder: Path) -> None:
+        """Lists them."""
+        combinations = command.combinations() if command.swept or not self.also else []
+        jobs = [*combinations, *(command.parsed(overrides) for overrides in self.also)]
+        self._left = [Proposal(number, chosen) for number, chosen in enumerate(jobs, 1)]
+        self.total = len(jobs)
+
+    def ask(self, free: int) -> list[Proposal]:
+        """All at once."""
+        left, self._left = self._left, []
+        return left
+
+    def goes_on(self, number: int, run: RunDirectory) -> bool:
+        """Always."""
+        return True
+
+    def tell(self, row: Row, run: RunDirectory) -> str:
+        """Nothing to learn."""
+        return ""
