@@ -35,6 +35,8 @@ def main(command: SweepCommand) -> int:
     if failed:
         numbers = ", ".join(str(row.number) for row in failed)
         console.print(f"{len(failed)} of {len(rows)} jobs failed: {numbers}; logs are in {driver.folder / 'logs'}")
+    if verdict := search.verdict():
+        console.print(verdict, soft_wrap=True, highlight=False)
     console.print(f"compare them with: freqgan compare {driver.folder}", soft_wrap=True, highlight=False)
     return 1 if failed else 0
 

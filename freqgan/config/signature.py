@@ -121,7 +121,7 @@ def _built(node: Mapping[str, Any], path: str, annotation: Any) -> Iterator[Prob
         target = locate(node[TARGET])
     except TargetError:
         return  # reported where the node itself is visited
-    if node.get(PARTIAL) or not isinstance(target, type) or not all(map(_is_plain_class, members)):
+    if node.get(PARTIAL) or not isinstance(target, type) or not all(map(_is_plain_class, members)) or Any in members:
         return
     if not issubclass(target, members):
         yield Problem(path, f": wanted {_spell(annotation)}, {node[TARGET]} builds something else")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from freqgan.vocabulary import Vocabulary, shipped_conf
 
 SECTION = "sweep"
 NOT_COMPARED = ("paths", "hardware", "logger", "tags", "group", "job_type")  # they name places, not experiments
+SPECIAL = ("null", "true", "false", "nan", "inf")  # words that Hydra reads as something else than text
 Values = tuple[str, ...]
 
 
@@ -130,8 +132,15 @@ class SweepCommand:
 
 
 def assignment(key: str, value: Any) -> str:
-    """An override that gives a key a value, whatever the value holds."""
-    return f"{key}={QuotedString(value, Quote.single).with_quotes() if isinstance(value, str) else json.dumps(value)}"
+    """An override that gives a key a value, whatever the value holds.
+
+    >>> assignment("loss", "bce"), assignment("name", "a, b"), assignment("tag", "null"), assignment("lr", 1e-4)
+    ('loss=bce', "name='a, b'", "tag='null'", 'lr=0.0001')
+    """
+    if not isinstance(value, str):
+        return f"{key}={json.dumps(value)}"
+    plain = re.fullmatch(r"[A-Za-z][\w./-]*", value) and value.lower() not in SPECIAL
+    return f"{key}={value if plain else QuotedString(value, Quote.single).with_quotes()}"
 
 
 def _root(text: str) -> str:

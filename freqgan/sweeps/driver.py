@@ -102,6 +102,9 @@ class Driver:
             raise InterruptedRunError(
                 self._signal, f"interrupted by {name}, {left} jobs left: the same command goes on"
             )
+        for row in self.before.values():
+            if row.number <= self.search.total:
+                self.rows.setdefault(row.number, row)  # of a search that did not have to propose it again
         return [row for _, row in sorted(self.rows.items())]
 
     def _goes_on(self, examine: Examiner) -> bool:

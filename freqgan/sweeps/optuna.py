@@ -122,6 +122,16 @@ class Optuna(Search):
                 return self._complaint(values, run)
         return ""
 
+    def verdict(self) -> str:
+        """The best trial."""
+        done = self.study.get_trials(deepcopy=False, states=[self.optuna.trial.TrialState.COMPLETE])
+        if not done:
+            return f"no trial of {len(self.study.trials)} ended with a {self.metric}"
+        best = self.study.best_trial
+        values = " ".join(assignment(key.lstrip("+"), value) for key, value in best.params.items())
+        result = f"{self.metric} = {best.value:.4g} with {values}"
+        return f"best of {len(self.study.trials)} trials is job {best.number + 1}: {result}"
+
     def _new(self) -> Any:
         """A new trial; None when there have been enough."""
         number = len(self.study.trials)

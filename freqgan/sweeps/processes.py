@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -161,7 +162,7 @@ def execute(command: Command) -> int:
 def _run(command: Command) -> None:
     """What a fork does: become a session, write to the log, be the program."""
     os.setsid()
-    end_with_parent(signal.SIGTERM)
+    threading.Thread(target=_end_with_sweep, daemon=True).start()
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO))
     Path(command.log).parent.mkdir(parents=True, exist_ok=True)
@@ -175,3 +176,11 @@ def _run(command: Command) -> None:
     # Lightning starts the other processes of a parallel run as `python -m <this module's name>`.
     sys.modules["__main__"] = program
     sys.exit(program.main())
+
+
+def _end_with_sweep() -> None:
+    """A checkpoint and the end, when the sweep has died: its fork server lives as long as a job does."""
+    sweep = multiprocessing.parent_process()
+    assert sweep is not None
+    sweep.join()
+    os.kill(os.getpid(), signal.SIGTERM)

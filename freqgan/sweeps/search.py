@@ -59,6 +59,10 @@ class Search(ABC):
     def tell(self, row: Row, run: RunDirectory) -> str:
         """Hears what became of a job that will not go on; returns a line about it, or none."""
 
+    @abstractmethod
+    def verdict(self) -> str:
+        """What has been found, in a line, or none."""
+
 
 @final
 class Grid(Search):
@@ -89,4 +93,8 @@ class Grid(Search):
 
     def tell(self, row: Row, run: RunDirectory) -> str:
         """Nothing to learn."""
+        return ""
+
+    def verdict(self) -> str:
+        """None: that is for a comparison to say."""
         return ""
