@@ -151,6 +151,13 @@ class Runs(Section):
     name: FolderName | None
 
 
+class Doctor(Section):
+    """Root of `doctor`."""
+
+    paths: Paths
+    format: Literal["text", "json"]
+
+
 ROOTS: Mapping[str, type[Section]] = {
     "train": Train,
     "check": Train,
@@ -158,6 +165,7 @@ ROOTS: Mapping[str, type[Section]] = {
     "evaluate": Evaluate,
     "sample": Sample,
     "runs": Runs,
+    "doctor": Doctor,
 }
 
 
