@@ -64,7 +64,7 @@ def as_text(found: Found) -> list[Row]:
         rows += several
     if all(row.status != "broken" for row in rows):
         notes = sum(row.status == "note" for row in rows)
-        console.print("runs work here" + (f"; {notes} of {len(rows)} rows hold a note" if notes else ""))
+        console.print("runs work here" + (f"; rows with a note: {notes} of {len(rows)}" if notes else ""))
     return rows
 
 

@@ -81,7 +81,7 @@ def nccl() -> Iterator[Row]:
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if count < 2:
-        yield ok("NCCL", f"not needed with {count or 'no'} GPU{'' if count else 's'} on this machine")
+        yield ok("NCCL", f"not needed with {'one' if count else 'no'} GPU on this machine")
     elif dist.is_available() and dist.is_nccl_available():
         yield ok("NCCL", f"{'.'.join(map(str, torch.cuda.nccl.version()))} for {count} GPUs")
     else:
