@@ -62,7 +62,7 @@ def _storage(output_dir: str, cache_dir: str) -> Iterator[Check]:
     check = partial(Check, area="storage")
     for name, folder in (("output_dir", output_dir), ("cache_dir", cache_dir)):
         yield check(name=name, look=partial(storage.writable, name, folder), required=True)
-        yield check(name=f"{name} space", look=partial(storage.space, name, folder))
+        yield check(name=f"{name} space", look=partial(storage.space, name, folder), needs=(name,))
     yield check(name="temporary space", look=storage.temporary_space)
 
 

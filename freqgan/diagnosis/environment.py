@@ -20,9 +20,10 @@ def open_files() -> Iterator[Row]:
     """The soft limit: loader workers pass every tensor through a file descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < FEW_FILES:
-        possible = FEW_FILES if hard == resource.RLIM_INFINITY else min(hard, FEW_FILES)
         fact = f"at most {soft}: loader workers may fail with 'Too many open files'"
-        yield note("open files", fact, f"ulimit -n {possible}, or set data.num_workers=0")
+        possible = FEW_FILES if hard == resource.RLIM_INFINITY else min(hard, FEW_FILES)
+        more = f"ulimit -n {possible}, or " if possible > soft else ""
+        yield note("open files", fact, f"{more}set data.num_workers=0")
     else:
         yield ok("open files", "no limit" if soft == resource.RLIM_INFINITY else f"at most {soft}")
 

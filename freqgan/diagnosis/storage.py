@@ -27,11 +27,12 @@ def temporary_space() -> Iterator[Row]:
 def _space(name: str, place: Path, setting: str, *, worst: Callable[[str, str, str], Row]) -> Row:
     facts = os.statvfs(place)
     free = facts.f_bavail * facts.f_frsize
-    fact, remedy = f"{free / GIB:.1f} GiB free at {place}", f"free some, or set {setting} to a folder on another disk"
-    if facts.f_files and facts.f_favail < FEW_FILES:
-        return worst(name, f"{fact}, but room for {facts.f_favail} more files only", remedy)
+    size = f"{free / GIB:.1f} GiB" if free >= GIB else f"{free / 2**20:.0f} MiB"
+    fact, remedy = f"{size} free at {place}", f"free some, or set {setting} to a folder on another disk"
     if free < NOTHING:
         return worst(name, fact, remedy)
+    if facts.f_files and facts.f_favail < FEW_FILES:
+        return worst(name, f"{fact}, but room for {facts.f_favail} more files only", remedy)
     if free < LITTLE:
         return note(name, f"{fact}; a default run leaves 0.2, large models and sweeps more", remedy)
     return ok(name, fact)
@@ -48,8 +49,8 @@ def writable(name: str, folder: str) -> Iterator[Row]:
             write_whole(Path(probe) / "file", lambda file: file.write(b"whole"))
             lack = lacking_lock(Path(probe))
     except (OSError, FreqganError) as error:
-        reason = error.__cause__ if isinstance(error.__cause__, OSError) else error
-        yield broken(name, f"{folder} cannot be written to ({reason})", remedy)
+        cause = error.__cause__ or error
+        yield broken(name, f"{folder} cannot be written to ({getattr(cause, 'strerror', None) or cause})", remedy)
         return
     if lack:
         yield broken(name, f"{place} cannot keep two programs out of one run: {lack}", remedy)

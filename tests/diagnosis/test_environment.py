@@ -24,6 +24,7 @@ def only(rows: Iterator[Row]) -> Row:
         ((-1, -1), "ok", ""),
         ((256, 4096), "note", "ulimit -n 1024, or set data.num_workers=0"),
         ((256, 512), "note", "ulimit -n 512, or set data.num_workers=0"),
+        ((256, 256), "note", "set data.num_workers=0"),
         ((256, -1), "note", "ulimit -n 1024, or set data.num_workers=0"),
     ],
 )

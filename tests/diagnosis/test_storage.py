@@ -86,15 +86,22 @@ def test_locks_that_hold_nobody_back_are_broken(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("free", "files", "status"),
-    [(100 * GIB, 10**6, "ok"), (2 * GIB, 10**6, "note"), (GIB // 8, 10**6, "broken"), (100 * GIB, 5, "broken")],
+    ("free", "size", "files", "status"),
+    [
+        (100 * GIB, "100.0 GiB", 10**6, "ok"),
+        (2 * GIB, "2.0 GiB", 10**6, "note"),
+        (GIB // 8, "128 MiB", 10**6, "broken"),
+        (100 * GIB, "100.0 GiB", 5, "broken"),
+    ],
 )
-def test_a_full_disk(free: int, files: int, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk(
+    free: int, size: str, files: int, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     facts = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096, f_files=10**7, f_favail=files)
     monkeypatch.setattr(os, "statvfs", lambda path: facts)
     row = only(storage.space("output_dir", str(tmp_path / "not there")))
     assert (row.name, row.status) == ("output_dir space", status)
-    assert row.fact.startswith(f"{free / GIB:.1f} GiB free at {tmp_path}")
+    assert row.fact.startswith(f"{size} free at {tmp_path}")
     assert bool(row.remedy) == (status != "ok")
     assert ("5 more files" in row.fact) == (files == 5)
     temporary = only(storage.temporary_space())
