@@ -73,7 +73,11 @@ VERBS = {
         ),
     ),
     "sample": Verb("freqgan.sample", "Draws samples from a run.", (f"freqgan sample {RUN} n=64 seed=1",)),
-    "runs": Verb("freqgan.list_runs", "Lists runs and their state.", ("freqgan runs", "freqgan runs name=debug")),
+    "runs": Verb(
+        "freqgan.list_runs",
+        "Lists runs and sweeps and their state, the newest first.",
+        ("freqgan runs", "freqgan runs name=debug n=all"),
+    ),
     "doctor": Verb(
         "freqgan.doctor",
         "Looks at what runs need of this machine: packages, devices, disks, accounts; says what to do.",

@@ -149,6 +149,7 @@ class Runs(Section):
 
     paths: Paths
     name: FolderName | None
+    n: Count | Literal["all"]
 
 
 class Doctor(Section):
