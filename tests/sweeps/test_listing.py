@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from freqgan import cli, list_runs
+from freqgan import cli
 from freqgan.runs import RunDirectory
 from freqgan.sweeps.ledger import Ledger, Row, State
+from freqgan.sweeps.listing import state_of
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def test_what_a_dead_sweep_left_running_is_killed(capsys: pytest.CaptureFixture[
     a_run("a/grid/key1", status="running")
     held = a_run("a/grid/key2", status="running")
     with held.lock():  # by this process: a lock keeps others out only
-        assert list_runs.state_of(Row("key2", 2, (), "running"), folder) == "killed"
+        assert state_of(Row("key2", 2, (), "running"), folder) == "killed"
     assert listed(capsys)[0][1] == "4 jobs: 3 killed, 1 waiting"
 
 
