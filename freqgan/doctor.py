@@ -29,7 +29,8 @@ def main(cfg: DictConfig) -> None:
         FreqganError: something is broken that every run needs.
     """
     settings = config.resolve(cfg)
-    found = examine(checks(**settings["paths"]))
+    paths = settings["paths"]
+    found = examine(checks(output_dir=paths["output_dir"], cache_dir=paths["cache_dir"]))
     rows = as_json(found) if settings["format"] == "json" else as_text(found)
     if broken := [row.name for row in rows if row.status == "broken"]:
         raise FreqganError(f"{len(broken)} of {len(rows)} broken: {', '.join(broken)}")
