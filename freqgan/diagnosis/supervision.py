@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 
 from freqgan.diagnosis.row import Check, Row, note
 
+GRACE = 5.0  # seconds
 PROCESSES = multiprocessing.get_context("fork")  # what the caller has imported need not be imported again
 
 
@@ -73,9 +74,9 @@ class _Child:
         return rows
 
     def end(self) -> None:
-        """Ends the process."""
+        """Ends the process; one that waits for a dead network disk cannot be ended, and is left behind."""
         self.process.kill()
-        self.process.join()
+        self.process.join(GRACE)
         self.pipe.close()
         self.words.close()
 
