@@ -73,7 +73,16 @@ VERBS = {
         ),
     ),
     "sample": Verb("freqgan.sample", "Draws samples from a run.", (f"freqgan sample {RUN} n=64 seed=1",)),
-    "runs": Verb("freqgan.list_runs", "Lists runs and their state.", ("freqgan runs", "freqgan runs name=debug")),
+    "runs": Verb(
+        "freqgan.list_runs",
+        "Lists runs and sweeps and their state, the newest first.",
+        ("freqgan runs", "freqgan runs name=debug n=all"),
+    ),
+    "doctor": Verb(
+        "freqgan.doctor",
+        "Looks at what runs need of this machine: packages, devices, disks, accounts; says what to do.",
+        ("freqgan doctor", "freqgan doctor format=json"),
+    ),
 }
 
 
@@ -112,8 +121,12 @@ def dispatch(arguments: list[str]) -> int:
         return 0
     # Waiting OpenMP threads sleep: beside other processes, spinning costs ten times and more.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    from freqgan.config import application
-
+    try:
+        from freqgan.config import application
+    except ImportError as error:
+        if (error.name or "").startswith("freqgan"):
+            raise
+        raise FreqganError(f"the installation is not whole ({error}): pip install --force-reinstall freqgan") from error
     return application.run(name, verb.module, rest, report=report, sweep=verb.sweep)
 
 

@@ -97,7 +97,7 @@ def test_examples_can_be_pasted_into_bash_and_zsh(example: str) -> None:
         )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["trian"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["doctor", "--help"], ["trian"]], ids=" ".join)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     imported = command(*arguments, flags=("-X", "importtime")).stderr
     assert "freqgan.vocabulary" in imported

@@ -401,9 +401,9 @@ def test_check_builds_the_model_on_the_meta_device_alone(monkeypatch: pytest.Mon
 
 def test_check_takes_the_schema_of_another_verb() -> None:
     paths = {"output_dir": "outputs", "cache_dir": "cache"}
-    config.check({"paths": paths, "name": None}, Runs)
+    config.check({"paths": paths, "name": None, "n": "all"}, Runs)
     with pytest.raises(UserError, match=r"nme is unknown: did you mean name\?"):
-        config.check({"paths": paths, "name": None, "nme": 1}, Runs)
+        config.check({"paths": paths, "name": None, "n": 30, "nme": 1}, Runs)
 
 
 def test_resolve_gives_plain_data_with_references_filled_in() -> None:

@@ -267,7 +267,7 @@ def test_runs_lists_what_became_of_every_run(tmp_path: Path) -> None:
     assert (images["finished"], images["interrupted"], images["diverged"]) == ("16", "12", "0")
     status, output = command(["runs", f"paths.output_dir={tmp_path}", "name=running"], tmp_path)
     assert output.count("killed") == 1  # now that nobody holds it
-    assert output.count("│") == 6 + 1
+    assert output.count("│") == 5 + 1
 
 
 # check

@@ -149,6 +149,14 @@ class Runs(Section):
 
     paths: Paths
     name: FolderName | None
+    n: Count | Literal["all"]
+
+
+class Doctor(Section):
+    """Root of `doctor`."""
+
+    paths: Paths
+    format: Literal["text", "json"]
 
 
 ROOTS: Mapping[str, type[Section]] = {
@@ -158,6 +166,7 @@ ROOTS: Mapping[str, type[Section]] = {
     "evaluate": Evaluate,
     "sample": Sample,
     "runs": Runs,
+    "doctor": Doctor,
 }
 
 

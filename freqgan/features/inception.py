@@ -32,9 +32,7 @@ class InceptionV3FID(FeatureNetwork):
 
     def read_weights(self) -> dict[str, Tensor]:
         """The released file, out of torch.hub's cache or downloaded into it; its name's hash is verified."""
-        from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as url
-
-        path = Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[1])
+        path, url = released_file()
         if not path.exists():
             _log.info("downloading the Inception of FID (91 MB) to %s", path)
         try:
@@ -92,3 +90,10 @@ class InceptionV3FID(FeatureNetwork):
         resize = tensorflow1.interpolate_bilinear_2d_like_tensorflow1x
         resized: Tensor = resize((images + 1) * 127.5, size=(_SIZE, _SIZE), align_corners=False)
         return (resized - 128) / 128
+
+
+def released_file() -> tuple[Path, str]:
+    """Where the released weights are or will be kept, and the address they come from."""
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as url
+
+    return Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[1]), url

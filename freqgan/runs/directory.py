@@ -169,7 +169,7 @@ class RunDirectory:
 
 def last_metric(run: RunDirectory) -> tuple[str, str]:
     """The first metric of the newest evaluation, with its value."""
-    for row in reversed(run.metrics):
+    for row in reversed(read_rows(run.path / "metrics.jsonl", holding='"val/')):
         for key, value in row.items():
             if key.startswith("val/"):
                 return key.removeprefix("val/"), f"{value:.4g}"

