@@ -12,10 +12,11 @@ from rich.table import Table
 from torch import Tensor
 
 from freqgan import config
+from freqgan.callbacks.journal import tell
 from freqgan.data import ImageFolder, to_signed_range
 from freqgan.errors import UserError
 from freqgan.hardware import Hardware
-from freqgan.runs import write_json
+from freqgan.runs import RunDirectory, write_json
 from freqgan.runs.stored import load_system
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ def main(cfg: DictConfig) -> None:
         raise UserError(
             "evaluate judges a run or a folder: set either run=<dir> or images=<folder>, with data=<option>"
         )
+    if settings["images"] is not None and settings["logger"]:
+        raise UserError("logger shows what was measured on a run: set run=<dir> in place of images, or logger=none")
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
     protocol = config.build(settings["metrics"], **({"num_images": settings["n"]} if settings["n"] else {}))
@@ -57,6 +60,10 @@ def main(cfg: DictConfig) -> None:
         folder = Path(settings["output"] or ".")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{protocol.name}.json", values | about)
+    if settings["run"] is not None:
+        run = RunDirectory(Path(settings["run"]))
+        mirrors = [config.build(node) for node in (settings["logger"] or {}).values() if node is not None]
+        tell(mirrors, lambda mirror: mirror.judged(run, run.checkpoint(settings["checkpoint"]), values, about))
     table = Table("metric", "value")
     for name, value in values.items():
         table.add_row(name, f"{value:.6g}")

@@ -63,6 +63,7 @@ def test_train_leaves_the_files_of_a_run(run: RunDirectory) -> None:
     files = {str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file()}
     expected = {".lock", "config.yaml", "run.json", "metrics.jsonl", "train.log", f"evaluation/{RESULT}"}
     numbered = [0, 24, 44, 68, 88, 112, 132, 156, 176, 200, 220]  # the steps of 4 behind every tenth of 220
+    expected |= {"samples/cells.json"}
     expected |= {f"checkpoints/{name}.ckpt" for name in ["last", "best", *(f"images_{n}" for n in numbered)]}
     grids = itertools.product(("images", "LL1", "HL1", "LH1", "HH1"), numbered)
     assert files == expected | {f"samples/{name}_{n:09d}.png" for name, n in grids}

@@ -39,7 +39,7 @@ class CheckpointStore(pl.Callback):
 
     Args:
         run: the directory of the run.
-        journal: rows before a checkpoint are on the disk before it is.
+        journal: rows before a checkpoint are on the disk before it is; it tells the mirrors.
         every_images: interval; None for a tenth of the budget.
         keep: how many numbered files stay, the newest ones; `best.ckpt` and `last.ckpt` stay besides.
     """
@@ -64,7 +64,8 @@ class CheckpointStore(pl.Callback):
         assert isinstance(system, System)
         images = system.clock.images_seen
         path = self.folder / f"images_{images}.ckpt"
-        if self._saved_at != images:
+        new = self._saved_at != images
+        if new:
             refuse_non_finite(system)
             self.journal.flush()
             trainer.save_checkpoint(path)
@@ -74,6 +75,8 @@ class CheckpointStore(pl.Callback):
             self._saved_at = images
         if best and trainer.is_global_zero:
             copy_whole(path, self.folder / "best.ckpt")
+        if (new or best) and trainer.is_global_zero:
+            self.journal.checkpoint(path, images, [path.stem, "last", *(["best"] if best else [])])
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

@@ -87,9 +87,12 @@ class Evaluation(pl.Callback):
         improved = self.best is None or value < self.best
         if improved:
             self.best, self._best_at = value, images
+        path = self.run.path / "evaluation" / f"{self.protocol.name}.json"
         if trainer.is_global_zero:
-            write_json(self.run.path / "evaluation" / f"{self.protocol.name}.json", values | {"images_seen": images})
+            write_json(path, values | {"images_seen": images})
         self.store.save(trainer, best=improved)
+        if trainer.is_global_zero:
+            self.journal.evaluation(path, images)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """A mistake in the protocol shows in the first minute; a continued run gets what its end left undone."""

@@ -5,9 +5,11 @@ import logging
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any, final
 
 import pytorch_lightning as pl
@@ -23,19 +25,46 @@ log = logging.getLogger(__name__)
 
 
 class Mirror(ABC):
-    """A service that shows what the journal holds; it may fail without harm to the run."""
+    """A service that shows what the journal holds; it may fail or hang without harm to the run.
+
+    Attributes:
+        patience: seconds that one call may hold up the run; a mirror that takes longer is left out from there on.
+    """
+
+    patience: float = 60.0
 
     @abstractmethod
-    def start(self, run: RunDirectory, config: dict[str, Any]) -> None:
-        """Opens the service for a run with its resolved config."""
+    def start(self, run: RunDirectory, config: dict[str, Any]) -> dict[str, Any]:
+        """Opens the service for a run with its resolved config; returns what `run.json` shall keep of it."""
 
     @abstractmethod
     def row(self, values: Mapping[str, float], images_seen: int) -> None:
         """Shows scalars."""
 
     @abstractmethod
-    def picture(self, key: str, path: Path, images_seen: int) -> None:
-        """Shows a picture."""
+    def pictures(self, paths: Mapping[str, Path], images_seen: int) -> None:
+        """Shows the grids of one moment, PNG files by key."""
+
+    @abstractmethod
+    def checkpoint(self, path: Path, images_seen: int, names: Sequence[str]) -> None:
+        """Notes a checkpoint under its names: `images_<n>`, and `last` or `best` if it is that now."""
+
+    @abstractmethod
+    def evaluation(self, path: Path, images_seen: int) -> None:
+        """Notes the file of an evaluation of the newest checkpoint."""
+
+    @abstractmethod
+    def judged(
+        self, run: RunDirectory, checkpoint: Path, values: Mapping[str, float], about: Mapping[str, Any]
+    ) -> None:
+        """Shows, by itself, what `freqgan evaluate` measured on one of a run's checkpoints.
+
+        Args:
+            run: the training run.
+            checkpoint: the file whose weights were judged.
+            values: numbers by metric.
+            about: under which conditions: `protocol`, `images_seen`, `weights`, …
+        """
 
     @abstractmethod
     def finish(self, exit_status: int) -> None:
@@ -68,17 +97,19 @@ class Journal(pl.Callback):
             yield
             return
         status = 1
-        for mirror in list(self.mirrors):
-            self._tell(mirror, lambda m: m.start(self.run, config))
+        for facts in self._tell(lambda mirror: mirror.start(self.run, config)):
+            self.run.write_record(**facts)
         try:
             yield
             status = 0
         except FreqganError as error:
             status = error.exit_status
             raise
+        except KeyboardInterrupt:
+            status = 130
+            raise
         finally:
-            for mirror in list(self.mirrors):
-                self._tell(mirror, lambda m: m.finish(status))
+            self._tell(lambda mirror: mirror.finish(status))
 
     def write(self, system: System, values: Mapping[str, float]) -> None:
         """Appends one row."""
@@ -88,13 +119,19 @@ class Journal(pl.Callback):
         row = {"images_seen": clock.images_seen, "time/seconds": round(clock.seconds, 3), **values}
         with storage(self.path), self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        for mirror in list(self.mirrors):
-            self._tell(mirror, lambda m: m.row(row, clock.images_seen))
+        self._tell(lambda mirror: mirror.row(row, clock.images_seen))
 
-    def picture(self, key: str, path: Path, images_seen: int) -> None:
-        """Shows a picture in the mirrors; its file is the record."""
-        for mirror in list(self.mirrors):
-            self._tell(mirror, lambda m: m.picture(key, path, images_seen))
+    def pictures(self, paths: Mapping[str, Path], images_seen: int) -> None:
+        """Shows the grids of one moment in the mirrors; their files are the record."""
+        self._tell(lambda mirror: mirror.pictures(paths, images_seen))
+
+    def checkpoint(self, path: Path, images_seen: int, names: Sequence[str]) -> None:
+        """Tells the mirrors of a checkpoint."""
+        self._tell(lambda mirror: mirror.checkpoint(path, images_seen, names))
+
+    def evaluation(self, path: Path, images_seen: int) -> None:
+        """Tells the mirrors of an evaluation's file."""
+        self._tell(lambda mirror: mirror.evaluation(path, images_seen))
 
     def state_dict(self) -> dict[str, Any]:
         """Terms of the steps since the last row."""
@@ -149,9 +186,34 @@ class Journal(pl.Callback):
             with storage(self.path), self.path.open("a") as file:
                 os.fsync(file.fileno())
 
-    def _tell(self, mirror: Mirror, what: Callable[[Mirror], None]) -> None:
-        try:
-            what(mirror)
-        except Exception as error:
+    def _tell(self, what: Callable[[Mirror], Any]) -> list[Any]:
+        """What the mirrors answer; one that fails is left out from here on."""
+        answers = tell(self.mirrors, what)
+        self.mirrors = list(answers)
+        return [answer for answer in answers.values() if answer is not None]
+
+
+def tell(mirrors: Iterable[Mirror], what: Callable[[Mirror], Any]) -> dict[Mirror, Any]:
+    """Calls every mirror; those that fail or take longer than their patience are named in the log, and left out.
+
+    Each call has a thread of its own, which is given up where it hangs: a signal still ends the run, and a call that
+    comes back too late changes nothing.
+    """
+    answers: dict[Mirror, Any] = {}
+    for mirror in mirrors:
+        answer: Future[Any] = Future()
+        Thread(target=_call, args=(answer, what, mirror), daemon=True).start()
+        done, _ = wait([answer], timeout=mirror.patience)
+        error = answer.exception() if done else TimeoutError(f"no answer within {mirror.patience:g} s")
+        if error is None:
+            answers[mirror] = answer.result()
+        else:
             log.warning("%s is left out from here on: %s", type(mirror).__name__, error)
-            self.mirrors.remove(mirror)
+    return answers
+
+
+def _call(answer: "Future[Any]", what: Callable[[Mirror], Any], mirror: Mirror) -> None:
+    try:
+        answer.set_result(what(mirror))
+    except Exception as error:
+        answer.set_exception(error)

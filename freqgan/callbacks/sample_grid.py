@@ -1,6 +1,8 @@
 """Grids of samples from noise that stays the same over the whole run: images, and each band beside them."""
 
 import logging
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -10,11 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from freqgan.callbacks.journal import Journal
-from freqgan.runs import RunDirectory
+from freqgan.runs import Cells, RunDirectory
 from freqgan.runs.files import write_whole
 from freqgan.systems import System
 
 log = logging.getLogger(__name__)
+
+GAP = 2  # pixels around and between cells
 
 
 @final
@@ -22,7 +26,7 @@ class SampleGrid(pl.Callback):
     """Draws the same `count` samples at the start, at intervals, and at the end.
 
     Args:
-        run: the directory of the run; grids go to `samples/`.
+        run: the directory of the run; grids go to `samples/`, with the ids of their cells in `cells.json`.
         journal: tells the mirrors.
         every_images: interval; None for a tenth of the budget.
         count: samples in a grid.
@@ -44,10 +48,13 @@ class SampleGrid(pl.Callback):
             return
         self._drawn_at = images
         pictures = system.pictures(self.count, seed=self.seed)
+        paths = {name: self.folder / f"{name}_{images:09d}.png" for name in pictures}
         for name, batch in pictures.items():
-            path = self.folder / f"{name}_{images:09d}.png"
-            save_grid(batch, path)
-            self.journal.picture(f"samples/{name}", path, images)
+            save_grid(batch, paths[name])
+        if "images" in pictures and Cells.read(self.folder) is None:
+            ids = system.sample_ids(self.count, seed=self.seed)
+            cells_of(pictures["images"], ids).write(self.folder)
+        self.journal.pictures({f"samples/{name}": path for name, path in paths.items()}, images)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The untrained generator's grid."""
@@ -64,10 +71,27 @@ class SampleGrid(pl.Callback):
             self.draw(pl_module)
 
 
-def grid(images: Tensor, *, columns: int | None = None, gap: int = 2) -> Tensor:
+def cells_of(images: Tensor, ids: Sequence[str]) -> Cells:
+    """Where `save_grid` puts each of the images (n, c, h, w)."""
+    n, _, h, w = images.shape
+    columns = columns_of(n)
+    return Cells(tuple(ids), columns, GAP, (w, h), scale_of(columns * (w + GAP) + GAP))
+
+
+def columns_of(count: int) -> int:
+    """Columns of a grid that is about square."""
+    return max(1, round(math.sqrt(count)))
+
+
+def scale_of(width: int) -> int:
+    """The whole number by which a grid is enlarged to 512 pixels or more."""
+    return max(1, math.ceil(512 / width))
+
+
+def grid(images: Tensor, *, columns: int | None = None, gap: int = GAP) -> Tensor:
     """Images (n, c, h, w) in [-1, 1] side by side on white, as uint8 (3, H, W)."""
     n, c, h, w = images.shape
-    columns = columns or max(1, round(n**0.5))
+    columns = columns or columns_of(n)
     rows = -(-n // columns)
     sheet = torch.full((3, rows * (h + gap) + gap, columns * (w + gap) + gap), 255, dtype=torch.uint8)
     pixels = ((images.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
@@ -77,10 +101,10 @@ def grid(images: Tensor, *, columns: int | None = None, gap: int = 2) -> Tensor:
     return sheet
 
 
-def save_grid(images: Tensor, path: Path, *, columns: int | None = None, gap: int = 2, enlarge: bool = True) -> None:
+def save_grid(images: Tensor, path: Path, *, columns: int | None = None, gap: int = GAP, enlarge: bool = True) -> None:
     """Writes `grid` as PNG; where `enlarge`, small ones by whole pixels."""
     sheet = grid(images, columns=columns, gap=gap)
-    scale = max(1, -(-512 // sheet.shape[-1])) if enlarge else 1
+    scale = scale_of(sheet.shape[-1]) if enlarge else 1
     picture = Image.fromarray(sheet.permute(1, 2, 0).numpy())
     if scale > 1:
         picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)

@@ -1,6 +1,6 @@
 """TensorBoard as a mirror of the journal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -18,20 +18,36 @@ class TensorBoardMirror(Mirror):
     def __init__(self) -> None:
         self._writer: Any = None
 
-    def start(self, run: RunDirectory, config: dict[str, Any]) -> None:
-        """Opens the event file; a continued run adds to its curves."""
+    def start(self, run: RunDirectory, config: dict[str, Any]) -> dict[str, Any]:
+        """Opens an event file; a continued run adds to its curves."""
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer = SummaryWriter(str(run.path / "tensorboard"))
+        return {}
 
     def row(self, values: Mapping[str, float], images_seen: int) -> None:
         """Writes scalars."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, images_seen)
 
-    def picture(self, key: str, path: Path, images_seen: int) -> None:
-        """Writes a picture."""
-        self._writer.add_image(key, np.asarray(Image.open(path, formats=["PNG"])), images_seen, dataformats="HWC")
+    def pictures(self, paths: Mapping[str, Path], images_seen: int) -> None:
+        """Writes pictures."""
+        for key, path in paths.items():
+            self._writer.add_image(key, np.asarray(Image.open(path, formats=["PNG"])), images_seen, dataformats="HWC")
+
+    def checkpoint(self, path: Path, images_seen: int, names: Sequence[str]) -> None:
+        """Nothing: TensorBoard shows no files."""
+
+    def evaluation(self, path: Path, images_seen: int) -> None:
+        """Nothing: its numbers came as a row."""
+
+    def judged(
+        self, run: RunDirectory, checkpoint: Path, values: Mapping[str, float], about: Mapping[str, Any]
+    ) -> None:
+        """Adds the numbers to the run's event files, under `evaluate/`."""
+        self.start(run, {})
+        self.row({f"evaluate/{name}": value for name, value in values.items()}, about["images_seen"])
+        self.finish(0)
 
     def finish(self, exit_status: int) -> None:
         """Closes the event file."""

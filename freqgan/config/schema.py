@@ -133,6 +133,7 @@ class Evaluate(AfterTraining):
 
     data: Node
     metrics: Node
+    logger: Nodes | None = None
     images: str | None
     split: Literal["train", "val", "all"]
     n: Count | None

@@ -7,7 +7,7 @@ checking a config needs only the protocols.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from freqgan.metrics.protocols import GenerationProtocol, NoEvaluation
+from freqgan.metrics.protocols import GenerationProtocol, NoEvaluation, higher_is_better
 
 if TYPE_CHECKING:
     from freqgan.metrics.band_statistics import BandStatisticsDistance
@@ -22,6 +22,7 @@ __all__ = [
     "GenerationProtocol",
     "NoEvaluation",
     "SpectrumDistance",
+    "higher_is_better",
 ]
 
 

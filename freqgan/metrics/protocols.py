@@ -32,6 +32,15 @@ Real = Callable[[], Iterable[Tensor]]
 Bands = Callable[[Tensor], dict[str, Tensor]]
 
 
+def higher_is_better(name: str) -> bool:
+    """Whether a metric of this name rises when images get better; distances fall.
+
+    >>> higher_is_better("recall_efficientnet_lite0_n1000"), higher_is_better("fd_efficientnet_lite0_n1000")
+    (True, False)
+    """
+    return name.partition("_")[0] in _OF_NEIGHBOURS
+
+
 @final
 class GenerationProtocol:
     """Generated images against real ones: feature distances, radial spectrum, values of frequency bands.

@@ -1,5 +1,6 @@
 """Run directories: files that are whole, locks, resuming, provenance."""
 
+from freqgan.runs.cells import Cells
 from freqgan.runs.directory import RunDirectory, last_metric, runs_under
 from freqgan.runs.files import copy_whole, read_checkpoint, verify_checkpoint, write_checkpoint, write_json
 from freqgan.runs.provenance import provenance, versions
@@ -7,6 +8,7 @@ from freqgan.runs.report import report
 from freqgan.runs.resume import Choice, choose, differences, identity, refuse_changes, settle
 
 __all__ = [
+    "Cells",
     "Choice",
     "RunDirectory",
     "choose",

@@ -84,6 +84,10 @@ class System(pl.LightningModule, ABC):
         """Batches to be looked at, in [-1, 1], by name; `images` are the method's results."""
 
     @abstractmethod
+    def sample_ids(self, count: int, *, seed: int) -> list[str]:
+        """What each of the first `count` samples is made from; equal ids in two runs ask for the same picture."""
+
+    @abstractmethod
     def measure(
         self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path
     ) -> dict[str, float]:

@@ -145,6 +145,10 @@ class FrequencyGAN(System):
         bands = self.sample_bands(0, count, seed=seed)
         return {"images": self.bands.inverse(bands).clamp(-1, 1)} | (bands if len(bands) > 1 else {})
 
+    def sample_ids(self, count: int, *, seed: int) -> list[str]:
+        """The seed and number of each sample's noise."""
+        return [f"noise {seed}/{number}" for number in range(count)]
+
     def measure(
         self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path
     ) -> dict[str, float]:

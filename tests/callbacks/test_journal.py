@@ -1,6 +1,10 @@
 import json
 import logging
-from collections.abc import Mapping
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +18,41 @@ from tests.callbacks.stand_ins import CONFIG, new_run, new_system, step
 
 
 class Listener(Mirror):
-    """Remembers what it is told; fails where it is asked to."""
+    """Remembers what it is told; fails or hangs where it is asked to."""
 
-    def __init__(self, *, fails_in: str = "") -> None:
-        self.fails_in = fails_in
+    patience = 0.3
+
+    def __init__(self, *, fails_in: str = "", hangs_in: str = "") -> None:
+        self.fails_in, self.hangs_in = fails_in, hangs_in
         self.heard: list[Any] = []
 
     def _hear(self, what: str, *values: Any) -> None:
         if what == self.fails_in:
             raise ConnectionError("the service is gone")
+        if what == self.hangs_in:
+            threading.Event().wait(30)
         self.heard.append((what, *values))
 
-    def start(self, run: RunDirectory, config: dict[str, Any]) -> None:
+    def start(self, run: RunDirectory, config: dict[str, Any]) -> dict[str, Any]:
         self._hear("start", config["name"])
+        return {"listener": "id"}
 
     def row(self, values: Mapping[str, float], images_seen: int) -> None:
         self._hear("row", dict(values)["x"], images_seen)
 
-    def picture(self, key: str, path: Path, images_seen: int) -> None:
-        self._hear("picture", key, path.name, images_seen)
+    def pictures(self, paths: Mapping[str, Path], images_seen: int) -> None:
+        self._hear("pictures", {key: path.name for key, path in paths.items()}, images_seen)
+
+    def checkpoint(self, path: Path, images_seen: int, names: Sequence[str]) -> None:
+        self._hear("checkpoint", path.name, images_seen, names)
+
+    def evaluation(self, path: Path, images_seen: int) -> None:
+        self._hear("evaluation", path.name, images_seen)
+
+    def judged(
+        self, run: RunDirectory, checkpoint: Path, values: Mapping[str, float], about: Mapping[str, Any]
+    ) -> None:
+        self._hear("judged", dict(values))
 
     def finish(self, exit_status: int) -> None:
         self._hear("finish", exit_status)
@@ -95,26 +115,86 @@ def test_rows_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     assert [row["x"] for row in lines(journal)] == [1.0, 1.0, 2.0]
 
 
-@pytest.mark.parametrize("fails_in", ["start", "row", "picture", "finish"])
+TOLD = [
+    ("start", "study"),
+    ("row", 1.0, 0),
+    ("pictures", {"samples/images": "a.png"}, 0),
+    ("checkpoint", "images_0.ckpt", 0, ["last"]),
+    ("evaluation", "fd.json", 0),
+    ("finish", 0),
+]
+STEPS = [what for what, *_ in TOLD]
+
+
+def tell_all(journal: Journal, toy: Any) -> None:
+    """Everything that there is to tell."""
+    with journal.mirrored(CONFIG):
+        journal.write(toy, {"x": 1.0})
+        journal.pictures({"samples/images": journal.run.path / "a.png"}, 0)
+        journal.checkpoint(journal.run.path / "images_0.ckpt", 0, ["last"])
+        journal.evaluation(journal.run.path / "fd.json", 0)
+
+
+@pytest.mark.parametrize("fails_in", STEPS)
 def test_a_failing_mirror_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture, fails_in: str) -> None:
     good, bad = Listener(), Listener(fails_in=fails_in)
     toy, journal = new_system(), Journal(new_run(tmp_path), [bad, good], every_steps=1)
-    with caplog.at_level(logging.WARNING), journal.mirrored(CONFIG):
-        for _ in range(2):
-            journal.write(toy, {"x": 1.0})
-            journal.picture("samples/images", tmp_path / "a.png", 0)
-    assert [row["x"] for row in lines(journal)] == [1.0, 1.0]
-    told = [("row", 1.0, 0), ("picture", "samples/images", "a.png", 0)]
-    assert good.heard == [("start", "study"), *told, *told, ("finish", 0)]
+    with caplog.at_level(logging.WARNING):
+        tell_all(journal, toy)
+    assert [row["x"] for row in lines(journal)] == [1.0]
+    assert good.heard == TOLD
     assert caplog.messages == ["Listener is left out from here on: the service is gone"]
-    assert bad.heard == good.heard[: [what for what, *_ in good.heard].index(fails_in)]
+    assert bad.heard == TOLD[: STEPS.index(fails_in)]
+
+
+@pytest.mark.parametrize("hangs_in", STEPS)
+def test_a_hanging_mirror_costs_its_patience_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, hangs_in: str
+) -> None:
+    good, bad = Listener(), Listener(hangs_in=hangs_in)
+    toy, journal = new_system(), Journal(new_run(tmp_path), [bad, good], every_steps=1)
+    begun = time.monotonic()
+    with caplog.at_level(logging.WARNING):
+        tell_all(journal, toy)
+    assert bad.patience <= time.monotonic() - begun < bad.patience + 2
+    assert good.heard == TOLD
+    assert caplog.messages == ["Listener is left out from here on: no answer within 0.3 s"]
+
+
+def test_a_signal_ends_a_run_that_waits_for_a_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Listener, "patience", 60.0)
+    toy, journal = new_system(), Journal(new_run(tmp_path), [Listener(hangs_in="row")], every_steps=1)
+
+    def interrupt(*_: Any) -> None:
+        raise InterruptedRunError(signal.SIGTERM, "interrupted")
+
+    old = signal.signal(signal.SIGTERM, interrupt)
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        with pytest.raises(InterruptedRunError):
+            journal.write(toy, {"x": 1.0})
+    finally:
+        signal.signal(signal.SIGTERM, old)
+    assert len(journal.mirrors) == 1  # which is told how the run ended
+
+
+def test_the_record_keeps_what_mirrors_give_it(tmp_path: Path) -> None:
+    journal = Journal(new_run(tmp_path), [Listener(), Listener(fails_in="start")], every_steps=1)
+    with journal.mirrored(CONFIG):
+        assert journal.run.record["listener"] == "id"
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(DivergedError("x"), 65), (StorageError("x"), 74), (InterruptedRunError(15, "x"), 143), (RuntimeError("x"), 1)],
+    [
+        (DivergedError("x"), 65),
+        (StorageError("x"), 74),
+        (InterruptedRunError(15, "x"), 143),
+        (RuntimeError("x"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
 )
-def test_mirrors_are_told_how_the_run_ended(tmp_path: Path, error: Exception, status: int) -> None:
+def test_mirrors_are_told_how_the_run_ended(tmp_path: Path, error: BaseException, status: int) -> None:
     listener = Listener()
     journal = Journal(new_run(tmp_path), [listener], every_steps=1)
     with pytest.raises(type(error)), journal.mirrored(CONFIG):

@@ -8,7 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from freqgan.callbacks import Journal, SampleGrid, save_grid
-from freqgan.callbacks.sample_grid import grid
+from freqgan.callbacks.sample_grid import cells_of, grid
+from freqgan.runs import Cells
 from tests.callbacks.stand_ins import new_run, new_system, step
 from tests.systems.toy import Toy
 
@@ -69,7 +70,7 @@ def drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Toy, Sampl
     toy = new_system()
     run = new_run(tmp_path)
     journal, shown = Journal(run, [], every_steps=1), []
-    monkeypatch.setattr(journal, "picture", lambda *values: shown.append(values))
+    monkeypatch.setattr(journal, "pictures", lambda *values: shown.append(values))
 
     def pictures(count: int, *, seed: int) -> dict[str, Tensor]:
         noise = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
@@ -86,15 +87,12 @@ def test_grids_of_the_same_samples_over_the_run(drawing: tuple[Toy, SampleGrid, 
         step(toy, samples)
     numbers = [0, 16, 32, 48, 64, 80]
     names = [f"{name}_{images:09d}.png" for images in numbers for name in ("images", "LL1")]
-    assert sorted(path.name for path in samples.folder.iterdir()) == sorted(names)
+    assert sorted(path.name for path in samples.folder.iterdir()) == sorted([*names, "cells.json"])
     first, last = (read(samples.folder / names[i]) for i in (0, -2))
     assert np.array_equal(first, last)
-    assert [(key, images) for key, _, images in shown[:3]] == [
-        ("samples/images", 0),
-        ("samples/LL1", 0),
-        ("samples/images", 16),
-    ]
-    assert shown[0][1] == samples.folder / "images_000000000.png"
+    assert [images for _, images in shown] == numbers
+    first_names = {f"samples/{name}": samples.folder / f"{name}_000000000.png" for name in ("images", "LL1")}
+    assert shown[0][0] == first_names
 
 
 def test_the_last_moment_is_drawn_once_whatever_the_interval(drawing: tuple[Toy, SampleGrid, list[Any]]) -> None:
@@ -102,7 +100,42 @@ def test_the_last_moment_is_drawn_once_whatever_the_interval(drawing: tuple[Toy,
     toy.clock.end = 8
     step(toy, samples)
     samples.draw(toy)
-    assert [(key, images) for key, _, images in shown] == [("samples/images", 8), ("samples/LL1", 8)]
+    assert [(list(paths), images) for paths, images in shown] == [(["samples/images", "samples/LL1"], 8)]
+
+
+@pytest.mark.parametrize("size", [(4, 6), (300, 300)])
+@pytest.mark.parametrize("count", [1, 6, 7])
+def test_cells_lie_where_the_grid_has_them(tmp_path: Path, count: int, size: tuple[int, int]) -> None:
+    images = torch.rand(count, 3, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    cells_of(images, [f"noise 1/{i}" for i in range(count)]).write(tmp_path)
+    save_grid(images, tmp_path / "images.png")
+    cells = Cells.read(tmp_path)
+    assert cells is not None
+    assert cells.ids == tuple(f"noise 1/{i}" for i in range(count))
+    assert cells.cell == (size[1], size[0])
+    with Image.open(tmp_path / "images.png") as picture:
+        for number, image in enumerate(images):
+            cut = np.asarray(picture.crop(cells.box(number)))[:: cells.scale, :: cells.scale]
+            assert np.array_equal(cut, grid(image[None], gap=0).permute(1, 2, 0).numpy())
+
+
+def test_cells_are_named_once(drawing: tuple[Toy, SampleGrid, list[Any]]) -> None:
+    toy, samples, _ = drawing
+    samples.on_train_start(toy.trainer, toy)
+    cells = Cells.read(samples.folder)
+    assert cells is not None
+    assert cells.ids == ("toy 7/0", "toy 7/1", "toy 7/2", "toy 7/3")
+    written = (samples.folder / "cells.json").stat().st_mtime_ns
+    step(toy, samples)
+    step(toy, samples)
+    assert (samples.folder / "cells.json").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"ids": ["a"]}'])
+def test_cells_that_cannot_be_read_are_none(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "cells.json").write_text(content)
+    assert Cells.read(tmp_path) is None
 
 
 def test_other_processes_draw_nothing(drawing: tuple[Toy, SampleGrid, list[Any]]) -> None:

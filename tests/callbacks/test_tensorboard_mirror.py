@@ -17,7 +17,7 @@ def test_events_can_be_read_back(tmp_path: Path) -> None:
     mirror.start(run, CONFIG)
     for images in (0, 64):
         mirror.row({"images_seen": images, "val/fd": images / 2, "train/generator/lr": 1e-4}, images)
-    mirror.picture("samples/images", tmp_path / "grid.png", 64)
+    mirror.pictures({"samples/images": tmp_path / "grid.png"}, 64)
     mirror.finish(0)
     events = EventAccumulator(str(run.path / "tensorboard")).Reload()
     assert set(events.Tags()["scalars"]) == {"images_seen", "val/fd", "train/generator/lr"}

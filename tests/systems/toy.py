@@ -60,6 +60,9 @@ class Toy(System):
     def pictures(self, count: int, *, seed: int) -> dict[str, Tensor]:
         return {}
 
+    def sample_ids(self, count: int, *, seed: int) -> list[str]:
+        return [f"toy {seed}/{number}" for number in range(count)]
+
     def measure(
         self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path
     ) -> dict[str, float]:
