@@ -108,14 +108,14 @@ class WandbMirror(Mirror):
         """Logs grids, and a table of the first samples by their ids."""
         import wandb
 
-        cells = None if self._place is None else Cells.read(self._place.path / "samples")
+        assert self._place is not None
+        cells = Cells.read(self._place.path / "samples")
         of = f": {cells.ids[0]} … {cells.ids[-1]}" if cells else ""
-        shown: dict[str, Any] = {
-            key: wandb.Image(str(path), caption=f"{images_seen} images seen{of}") for key, path in paths.items()
-        }
+        caption = f"{images_seen} images seen{of}"
+        self._log("samples", {key: wandb.Image(str(path), caption=caption) for key, path in paths.items()}, images_seen)
         if cells is not None and self.table_rows and "samples/images" in paths:
-            shown["samples/table"] = self._table(paths["samples/images"], cells, images_seen)
-        self._log("samples", shown, images_seen)
+            table = partial(self._table, paths["samples/images"], cells, images_seen)
+            self._trace(lambda: self._log("table", {"samples/table": table()}, images_seen))
 
     def checkpoint(self, path: Path, images_seen: int, names: Sequence[str]) -> None:
         """Logs an artifact, with the metrics of this moment."""
@@ -235,7 +235,7 @@ class WandbMirror(Mirror):
         return best
 
     def _trace(self, step: Callable[[], None]) -> None:
-        """Takes a step of the lineage; where that fails, the numbers go on without it."""
+        """Logs an artifact, for which W&B asks its server first; where that fails, the numbers go on without."""
         if self._traced:
             try:
                 step()
