@@ -324,7 +324,7 @@ def test_artifacts_that_a_silent_server_does_not_take_are_left_out(
     tmp_path: Path, server: WandbServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = new_run(tmp_path / "study")
-    mirror = start(run, finish_timeout=1.0)
+    mirror = start(run)
     server.speaks.clear()
     begun = time.monotonic()
     mirror.checkpoint(checkpoint(run, 8), 8, ["last"])
