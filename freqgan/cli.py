@@ -83,6 +83,11 @@ VERBS = {
         "Looks at what runs need of this machine: packages, devices, disks, accounts; says what to do.",
         ("freqgan doctor", "freqgan doctor format=json"),
     ),
+    "workspace": Verb(
+        "freqgan.workspace",
+        "Describes how W&B shows runs like a given one, and saves that there.",
+        (f"freqgan workspace {RUN}", f"freqgan workspace {RUN} project=freqgan apply=true"),
+    ),
 }
 
 

@@ -25,12 +25,7 @@ log = logging.getLogger(__name__)
 def main(cfg: DictConfig) -> None:
     """Writes `evaluation/<protocol>.json` and prints it."""
     settings = config.resolve(cfg)
-    if (settings["run"] is None) == (settings["images"] is None):
-        raise UserError(
-            "evaluate judges a run or a folder: set either run=<dir> or images=<folder>, with data=<option>"
-        )
-    if settings["images"] is not None and settings["logger"]:
-        raise UserError("logger shows what was measured on a run: set run=<dir> in place of images, or logger=none")
+    refuse_both(settings)
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
     protocol = config.build(settings["metrics"], **({"num_images": settings["n"]} if settings["n"] else {}))
@@ -61,14 +56,29 @@ def main(cfg: DictConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / f"{protocol.name}.json", values | about)
     if settings["run"] is not None:
-        run = RunDirectory(Path(settings["run"]))
-        mirrors = [config.build(node) for node in (settings["logger"] or {}).values() if node is not None]
-        tell(mirrors, lambda mirror: mirror.judged(run, run.checkpoint(settings["checkpoint"]), values, about))
+        show(settings, values, about)
     table = Table("metric", "value")
     for name, value in values.items():
         table.add_row(name, f"{value:.6g}")
     Console().print(table)
     Console().print(f"written to {folder / f'{protocol.name}.json'}", soft_wrap=True)
+
+
+def refuse_both(settings: dict[str, Any]) -> None:
+    """A run is judged, or a folder, and only a run has a place in a logger."""
+    if (settings["run"] is None) == (settings["images"] is None):
+        raise UserError(
+            "evaluate judges a run or a folder: set either run=<dir> or images=<folder>, with data=<option>"
+        )
+    if settings["images"] is not None and settings["logger"]:
+        raise UserError("logger shows what was measured on a run: set run=<dir> in place of images, or logger=none")
+
+
+def show(settings: dict[str, Any], values: dict[str, float], about: dict[str, Any]) -> None:
+    """Tells the chosen loggers, which may fail without harm: the file is the record."""
+    run = RunDirectory(Path(settings["run"]))
+    mirrors = [config.build(node) for node in (settings["logger"] or {}).values() if node is not None]
+    tell(mirrors, lambda mirror: mirror.judged(run, run.checkpoint(settings["checkpoint"]), values, about))
 
 
 def real_images(settings: dict[str, Any]) -> Any:

@@ -160,6 +160,18 @@ class Doctor(Section):
     format: Literal["text", "json"]
 
 
+class Workspace(Section):
+    """Root of `workspace`."""
+
+    paths: Paths
+    run: Text
+    title: Text
+    project: Text | None
+    entity: Text | None
+    output: str | None
+    apply: bool
+
+
 ROOTS: Mapping[str, type[Section]] = {
     "train": Train,
     "check": Train,
@@ -168,6 +180,7 @@ ROOTS: Mapping[str, type[Section]] = {
     "sample": Sample,
     "runs": Runs,
     "doctor": Doctor,
+    "workspace": Workspace,
 }
 
 

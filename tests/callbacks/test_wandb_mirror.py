@@ -1,8 +1,6 @@
 import json
 import logging
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,22 +16,11 @@ from freqgan.callbacks.sample_grid import cells_of, save_grid
 from freqgan.callbacks.wandb_mirror import default_mode, searchable
 from freqgan.runs import RunDirectory
 from tests.callbacks.stand_ins import CONFIG, new_run
-from tests.callbacks.wandb_server import WandbServer, wandb_server
+from tests.callbacks.wandb_server import KEY, WandbServer, alone, scalars, sync, versions, wandb_server
 
-KEY = "k" * 40
+__all__ = ["alone"]
+
 FD, RECALL = "val/fd_of_this_test", "val/recall_of_this_test"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No account and no settings of this machine's user."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("WANDB_")]:
-            patch.delenv(name)
-        home = tmp_path_factory.mktemp("home")
-        patch.setenv("NETRC", str(home / "netrc"))
-        patch.setenv("HOME", str(home))
-        yield
 
 
 @pytest.fixture
@@ -85,29 +72,6 @@ def checkpoint(run: RunDirectory, images_seen: int) -> Path:
     path = run.path / "checkpoints" / f"images_{images_seen}.ckpt"
     path.write_bytes(b"weights %d" % images_seen)
     return path
-
-
-def sync(server: WandbServer, run: RunDirectory, folder: Path) -> None:
-    """`wandb sync` of all that a run kept offline."""
-    here = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "WANDB_DIR": str(folder)}
-    fragments = [str(path) for path in sorted((run.path / "wandb").glob("offline-run-*"))]
-    command = [sys.executable, "-m", "wandb", "sync", *fragments]
-    done = subprocess.run(command, cwd=folder, env=os.environ | here, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-
-
-def scalars(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows as they were given to the mirror: without W&B's own keys, its marks and its pictures."""
-    plain = [
-        {key: value for key, value in row.items() if not key.startswith("_") and not isinstance(value, dict)}
-        for row in rows
-    ]
-    marks = [{key: value for key, value in row.items() if not key.endswith("/images_seen")} for row in plain]
-    return [row for row in marks if row.keys() - {"images_seen"}]
-
-
-def versions(server: WandbServer, kind: str) -> list[dict[str, Any]]:
-    return [artifact for artifact in server.artifacts if artifact["artifactTypeName"] == kind]
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -2,14 +2,23 @@
 
 import gzip
 import json
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from freqgan.runs import RunDirectory
+
 Values = dict[str, Any]
+KEY = "k" * 40
 
 
 class WandbServer(ThreadingHTTPServer):
@@ -58,6 +67,9 @@ class WandbServer(ThreadingHTTPServer):
 
     def _Viewer(self, values: Values) -> Values:
         return {"viewer": {"id": "u", "entity": "e", "username": "u", "flags": "{}", "teams": {"edges": []}}}
+
+    def _GetDefaultEntity(self, values: Values) -> Values:
+        return {"viewer": {"id": "u", "entity": "e"}}
 
     def _RunResumeStatus(self, values: Values) -> Values:
         run = self.runs.get(values["name"])
@@ -131,6 +143,10 @@ class WandbServer(ThreadingHTTPServer):
         self.used.append((said["runName"], self.artifacts[int(said["artifactID"])]["artifactCollectionName"]))
         return {"useArtifact": {"artifact": {"id": said["artifactID"]}}}
 
+    def _UpsertView2(self, values: Values) -> Values:
+        self.views.append(values)
+        return {"upsertView": {"view": {"id": "v", "name": values["name"]}, "inserted": True}}
+
     def _place(self, *parts: str) -> str:
         return "/".join([self.url, "upload", *parts])
 
@@ -182,3 +198,38 @@ def wandb_server() -> Iterator[WandbServer]:
         yield server
         server.speaks.set()
         server.shutdown()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No account and no settings of this machine's user."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("WANDB_")]:
+            patch.delenv(name)
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("NETRC", str(home / "netrc"))
+        patch.setenv("HOME", str(home))
+        yield
+
+
+def sync(server: WandbServer, run: RunDirectory, folder: Path) -> None:
+    """`wandb sync` of all that a run kept offline."""
+    here = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "WANDB_DIR": str(folder)}
+    fragments = [str(path) for path in sorted((run.path / "wandb").glob("offline-run-*"))]
+    command = [sys.executable, "-m", "wandb", "sync", *fragments]
+    done = subprocess.run(command, cwd=folder, env=os.environ | here, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def scalars(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as they were given to the mirror: without W&B's own keys, its marks and its pictures."""
+    plain = [
+        {key: value for key, value in row.items() if not key.startswith("_") and not isinstance(value, dict)}
+        for row in rows
+    ]
+    marks = [{key: value for key, value in row.items() if not key.endswith("/images_seen")} for row in plain]
+    return [row for row in marks if row.keys() - {"images_seen"}]
+
+
+def versions(server: WandbServer, kind: str) -> list[dict[str, Any]]:
+    return [artifact for artifact in server.artifacts if artifact["artifactTypeName"] == kind]
