@@ -136,7 +136,7 @@ class WandbMirror(Mirror):
     ) -> None:
         """A W&B run of job type `evaluate` in the training run's group, which uses the checkpoint's artifact."""
         self._open(run, run.config | {"judged": dict(about)}, job_type="evaluate", online={})
-        self.row({SEEN: about[SEEN]} | {f"val/{name}": value for name, value in values.items()}, about[SEEN])
+        self._log("val", {f"val/{name}": value for name, value in values.items()}, about[SEEN])
         best = run.path / "checkpoints" / "best.ckpt"
         is_best = best.exists() and filecmp.cmp(best, checkpoint, shallow=False)
         seen, names = {SEEN: about[SEEN]}, [f"images_{about[SEEN]}"]
@@ -155,7 +155,7 @@ class WandbMirror(Mirror):
             log.warning("W&B has not taken everything in %g s: `wandb sync %s`", self.finish_timeout, folder)
         finally:
             if os.environ.get("WANDB_DATA_DIR") == self._data_dir:
-                del os.environ["WANDB_DATA_DIR"]
+                os.environ.pop("WANDB_DATA_DIR", None)
 
     def _open(self, run: RunDirectory, config: dict[str, Any], *, job_type: str, online: dict[str, Any]) -> str:
         """Opens a W&B run, offline if the server cannot be reached, and returns its mode."""
@@ -200,7 +200,7 @@ class WandbMirror(Mirror):
             init_timeout=self.init_timeout,
             finish_timeout=self.finish_timeout,
             finish_timeout_raises=True,
-            x_transaction_log_flush_interval=1.0,  # seconds of rows that `kill -9` may take
+            x_transaction_log_flush_interval=0.2,  # seconds of rows that `kill -9` may take
         )
 
     def _note_what_is_there(self) -> None:

@@ -256,6 +256,7 @@ def test_an_evaluation_uses_the_checkpoint_that_the_training_made(
     run_id, run = next((run_id, run) for run_id, run in server.runs.items() if run["jobType"] == "evaluate")
     assert (run["groupName"], run["exit_code"]) == ("g", 0)
     assert scalars(run["history"]) == [{"images_seen": 16, FD: 2.5}]
+    assert run["summary"][FD] == 2.5
     assert json.loads(run["config"])["judged"]["value"] == about
     (made,) = [version for version in versions(synced, "model") if "images_16" in aliases(version)]
     (used,) = [version for version in versions(server, "model") if version["runName"] is None]
