@@ -24,12 +24,14 @@ class Verb:
         summary: one line.
         examples: can be pasted into bash and zsh.
         sweep: module that runs several jobs; None where a key has one value.
+        positional: the list that arguments without `=` go to; none are taken if empty.
     """
 
     module: str
     summary: str
     examples: tuple[str, ...]
     sweep: str | None = None
+    positional: str = ""
 
 
 RUN = "run=outputs/frequency_gan/2026-01-31_12-00-00"
@@ -73,6 +75,17 @@ VERBS = {
         ),
     ),
     "sample": Verb("freqgan.sample", "Draws samples from a run.", (f"freqgan sample {RUN} n=64 seed=1",)),
+    "compare": Verb(
+        "freqgan.compare",
+        "Compares runs: what differs in their configs, and what difference it made; writes tables, plots and a page.",
+        (
+            "freqgan compare outputs/frequency_gan",
+            "freqgan compare outputs/sweep/loss outputs/sweep/transform 'baseline=\"transform=identity\"'",
+            "freqgan compare 'outputs/*/2026-01-*' at_images=100000 incomparable=mark",
+            "freqgan compare source=wandb entity/project",
+        ),
+        positional="runs",
+    ),
     "runs": Verb(
         "freqgan.list_runs",
         "Lists runs and sweeps and their state, the newest first.",
@@ -122,7 +135,7 @@ def dispatch(arguments: list[str]) -> int:
         raise UserError(f"unknown verb {name}: {hint(name, VERBS)}")
     verb = VERBS[name]
     if "-h" in rest or "--help" in rest:
-        sys.stdout.write(usage.of_verb(name, verb.summary, verb.examples) + "\n")
+        sys.stdout.write(usage.of_verb(name, verb.summary, verb.examples, positional=verb.positional) + "\n")
         return 0
     # Waiting OpenMP threads sleep: beside other processes, spinning costs ten times and more.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -132,7 +145,7 @@ def dispatch(arguments: list[str]) -> int:
         if (error.name or "").startswith("freqgan"):
             raise
         raise FreqganError(f"the installation is not whole ({error}): pip install --force-reinstall freqgan") from error
-    return application.run(name, verb.module, rest, report=report, sweep=verb.sweep)
+    return application.run(name, verb.module, rest, report=report, positional=verb.positional, sweep=verb.sweep)
 
 
 def report(error: Exception) -> int:

@@ -39,9 +39,10 @@ def overview(verbs: Mapping[str, str], examples: Iterable[str]) -> str:
     )
 
 
-def of_verb(verb: str, summary: str, examples: Iterable[str]) -> str:
+def of_verb(verb: str, summary: str, examples: Iterable[str], *, positional: str = "") -> str:
     """One verb: its groups with their options (the default is marked `*`), settings, flags and examples."""
     words = Vocabulary.here()
+    places = f" <{positional} …>" if positional else ""
     groups = [
         _section(f"{group}=", {("*" if name == chosen else " ") + name: text for name, text in options.items()})
         for group, chosen in words.defaults(verb).items()
@@ -49,7 +50,7 @@ def of_verb(verb: str, summary: str, examples: Iterable[str]) -> str:
     ]
     return "\n\n".join(
         [
-            f"freqgan {verb} [group=option …] [key=value …]\n{summary}",
+            f"freqgan {verb}{places} [group=option …] [key=value …]\n{summary}",
             *groups,
             "Settings\n" + textwrap.indent(words.settings(verb), "  "),
             _section("Flags", FLAGS),

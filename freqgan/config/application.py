@@ -37,13 +37,22 @@ class UsersConf(SearchPathPlugin):
             search_path.append("working directory", f"file://{folder}")
 
 
-def run(verb: str, module: str, arguments: Sequence[str], *, report: Report, sweep: str | None = None) -> int:
+def run(
+    verb: str,
+    module: str,
+    arguments: Sequence[str],
+    *,
+    report: Report,
+    positional: str = "",
+    sweep: str | None = None,
+) -> int:
     """Composes a verb's config and calls its `main(cfg)`, or the `main(command)` of a sweep.
 
     Args:
         verb: names the primary config and the schema of its root.
         module: of the verb; imported once its config has been checked.
         arguments: Hydra's flags and overrides.
+        positional: the list that arguments without `=` go to; none are taken if empty.
         report: writes an error down and returns its exit status.
         sweep: module that runs several jobs; None for a verb that takes one value for each key.
 
@@ -61,7 +70,7 @@ def run(verb: str, module: str, arguments: Sequence[str], *, report: Report, swe
 
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UsersConf)
-    request = overrides.read(verb, arguments, sweeps=sweep is not None)
+    request = overrides.read(verb, arguments, sweeps=sweep is not None, positional=positional)
     if sweep is not None and (request.several or module == sweep) and not request.printed:
         return _sweep(sweep, request)
     try:

@@ -4,16 +4,19 @@ Keys that a YAML file leaves to their defaults in Python can be set like all oth
 Hydra as one that may be new, and the nets of `freqgan.config` find those that nothing knows.
 """
 
+import os
+import re
 from argparse import ArgumentError
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from glob import iglob
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, OverrideType
+from hydra.core.override_parser.types import Glob, Override, OverrideType, Quote, QuotedString
 from hydra.errors import OverrideParseException
 
 from freqgan.config.stored import load_run
@@ -53,13 +56,14 @@ class Request:
         return any(flag.partition("=")[0] in ANSWERED_BY_HYDRA for flag in self.flags)
 
 
-def read(verb: str, arguments: Sequence[str], *, sweeps: bool) -> Request:
+def read(verb: str, arguments: Sequence[str], *, sweeps: bool, positional: str = "") -> Request:
     """Reads a command line.
 
     Args:
         verb: names the primary config.
         arguments: overrides and Hydra's flags.
         sweeps: whether the verb takes several values.
+        positional: the list that arguments without `=`, and paths, go to; none are taken if empty.
 
     Raises:
         UserError: one line for each argument that cannot be meant.
@@ -81,8 +85,10 @@ def read(verb: str, arguments: Sequence[str], *, sweeps: bool) -> Request:
         lines.append(f"{verb} takes one value for each key: only train and plan run several jobs")
     words = Vocabulary.here(*([Path(known.config_dir).absolute()] if known.config_dir else []))
     command = CommandLine(verb, words, several=several)
+    places = [text for text in known.overrides if positional and is_place(text)]
+    named = [text for text in known.overrides if text not in places]
     overrides = []
-    for text in known.overrides:
+    for text in [*named, *([as_list(positional, places)] if places else [])]:
         try:
             overrides.append(command.parse(text))
         except UserError as error:
@@ -91,6 +97,21 @@ def read(verb: str, arguments: Sequence[str], *, sweeps: bool) -> Request:
         raise UserError(*lines)
     hydra = [command.for_hydra(override) for override in overrides] + command.stored(overrides)
     return Request(verb, tuple(overrides), tuple(hydra), tuple(flags), known.config_dir, words, several)
+
+
+def is_place(text: str) -> bool:
+    """Whether an argument is no `key=value`; a file or pattern may have `=` in its name."""
+    return ("=" not in text and not text.startswith("~")) or os.path.exists(text) or any(iglob(text))
+
+
+def as_list(key: str, texts: Sequence[str]) -> str:
+    r"""An override that Hydra and OmegaConf read back as exactly these texts.
+
+    >>> as_list("runs", ["a b", "${c}"])
+    'runs=["a b","\\${c}"]'
+    """
+    unresolved = (re.sub(r"(\\*)\$\{", r"\1\1\${", text) for text in texts)
+    return f"{key}=[{','.join(QuotedString(text, Quote.double).with_quotes() for text in unresolved)}]"
 
 
 class CommandLine:

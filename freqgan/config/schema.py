@@ -160,6 +160,21 @@ class Doctor(Section):
     format: Literal["text", "json"]
 
 
+class Compare(Section):
+    """Root of `compare`."""
+
+    paths: Paths
+    runs: list[Text]
+    source: Literal["local", "wandb"]
+    metric: str | None
+    at_images: Annotated[int, Field(ge=0)] | None
+    at_seconds: Annotated[float, Field(ge=0)] | None
+    baseline: str | None
+    incomparable: Literal["refuse", "mark"]
+    samples: Annotated[int, Field(ge=0, le=1024)]
+    output: str | None
+
+
 class Workspace(Section):
     """Root of `workspace`."""
 
@@ -178,6 +193,7 @@ ROOTS: Mapping[str, type[Section]] = {
     "plan": Train,
     "evaluate": Evaluate,
     "sample": Sample,
+    "compare": Compare,
     "runs": Runs,
     "doctor": Doctor,
     "workspace": Workspace,

@@ -1,4 +1,7 @@
-"""Files that are whole whenever they are visible: written beside their target, flushed, verified, renamed."""
+"""Files that are whole whenever they are visible: written beside their target, flushed, verified, renamed.
+
+Only reading and writing checkpoints imports torch: verbs that look at other files start without it.
+"""
 
 import json
 import os
@@ -8,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
-
-import torch
 
 from freqgan.errors import StorageError, UserError
 
@@ -46,6 +47,8 @@ def write_json(path: Path, value: object) -> None:
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint, and reads its checksums back before it becomes visible."""
+    import torch
+
     write_whole(path, lambda file: torch.save(checkpoint, file), verify=verify_checkpoint)
 
 
@@ -81,6 +84,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         StorageError: the file is truncated or damaged.
         UserError: the file is not one of freqgan's checkpoints.
     """
+    import torch
+
     verify_checkpoint(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)

@@ -8,8 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 PACKAGES = (
     "freqgan",
     "torch",
@@ -52,6 +50,8 @@ def git() -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """Processor, cores, memory and accelerators."""
+    import torch
+
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
     return {
         "system": platform.platform(),

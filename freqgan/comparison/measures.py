@@ -1,0 +1,54 @@
+"""What is known of a metric by its name: which direction is better, and how much of the name is protocol."""
+
+from typing import Literal
+
+Direction = Literal["lower", "higher"]
+
+OF_A_MODEL = "band_distance"  # names its bands, which a transform chooses: it may differ between comparable runs
+DIRECTIONS: dict[str, Direction] = {
+    "fd": "lower",
+    "fid": "lower",
+    "kid": "lower",
+    "spectrum_distance": "lower",
+    "band_distance": "lower",
+    "lpips": "lower",
+    "precision": "higher",
+    "recall": "higher",
+    "density": "higher",
+    "coverage": "higher",
+    "psnr": "higher",
+    "ssim": "higher",
+}
+
+
+def family(metric: str) -> str | None:
+    """The metric that a name begins with, if it is a known one.
+
+    >>> family("fd_efficientnet_lite0_n1000"), family("fidelity")
+    ('fd', None)
+    """
+    return next((name for name in DIRECTIONS if metric == name or metric.startswith(f"{name}_")), None)
+
+
+def direction(metric: str) -> Direction | None:
+    """Which values are better; None where nobody knows."""
+    known = family(metric)
+    return DIRECTIONS[known] if known else None
+
+
+def short(metric: str) -> tuple[str, str]:
+    """A name's metric and its protocol; a band counts to the metric.
+
+    >>> short("kid_efficientnet_lite0_n1000")
+    ('kid', 'efficientnet_lite0_n1000')
+    >>> short("band_distance_LL1_n1000")
+    ('band_distance_LL1', 'n1000')
+    """
+    known = family(metric)
+    if known is None:
+        return metric, ""
+    rest = metric.removeprefix(known).lstrip("_")
+    if known == OF_A_MODEL:
+        band, _, rest = rest.partition("_")
+        return f"{known}_{band}", rest
+    return known, rest
