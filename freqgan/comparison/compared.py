@@ -15,7 +15,7 @@ from freqgan.errors import UserError
 from freqgan.suggest import hint
 
 CLOCKS: tuple[Clock, ...] = ("images", "seconds")
-UNITS = {"images": "images", "seconds": "seconds of training"}
+UNITS = {"images": "images", "seconds": "seconds"}
 
 
 @final

@@ -2,8 +2,10 @@
 
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from functools import cached_property
+from typing import final
 
 import matplotlib as mpl
 import numpy as np
@@ -12,10 +14,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
+from PIL import Image
 
 from freqgan.comparison.compared import CLOCKS, UNITS, Comparison
+from freqgan.comparison.intervals import mean_and_deviation
 from freqgan.comparison.run import Clock, Run, Series
 from freqgan.comparison.variants import Variant
 
@@ -25,6 +29,8 @@ COLOURS = (
     *("#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0"),
 )
 OTHERS = "#8888884d"  # of variants behind the tenth
+MOST_POINTS = 8000  # of all thin lines in a panel; of more, every second or third point is drawn
+DPI = 110
 LINE = 0.19  # inches of a line of the legend
 INK = "#1f2328"  # in an SVG it stands for the colour of the page's text
 DECADES = 50.0  # largest by smallest value from which an axis is logarithmic
@@ -33,7 +39,7 @@ Column = NDArray[np.float64]
 
 
 def colours(variants: Sequence[Variant]) -> dict[str, str]:
-    """A colour for each variant's name, the same in all plots and tables; the last ones, and those without rows, share one."""
+    """A colour for each variant's name, the same everywhere; the last ones, and those without rows, share one."""
     drawn = [variant.name for variant in variants if any(run.rows for run in variant.runs)]
     return dict.fromkeys((variant.name for variant in variants), OTHERS) | dict(zip(drawn, COLOURS, strict=False))
 
@@ -63,9 +69,8 @@ class Curves:
         if limits is None:
             return None
         figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
         panels = figure.subplots(1, 2, sharey=True)
-        _margins(figure, top=0.28)
+        _margins(figure)
         for clock, axes in zip(CLOCKS, panels, strict=True):
             self._panel(axes, key, clock, shown)
             axes.set_xlabel(UNITS[clock], color=INK, fontsize=9)
@@ -74,65 +79,94 @@ class Curves:
                 axes.axvline(point.value, color=INK, linewidth=0.8, linestyle=":", alpha=0.6)
         panels[0].set_yscale("log" if limits[0] > 0 and limits[1] / limits[0] > DECADES else "linear")
         panels[0].set_ylim(*limits)
-        figure.text(0.1 / size[0], 1 - 0.08 / size[1], title, color=INK, fontsize=10, ha="left", va="top")
+        figure.text(0.1 / size[0], 1 - 0.08 / size[1], title, color=INK, fontsize=10, va="top", parse_math=False)
         return figure
 
     def _panel(self, axes: Axes, key: str, clock: Clock, shown: Mapping[str, Sequence[Run]]) -> None:
+        axes.autoscale(False)  # else every line looks for new limits
         thin: list[Column] = []
         tones: list[str] = []
-        base = self.comparison.baseline
-        for name, runs in reversed(shown.items()):  # the best one on top
-            colour, style = self.colours[name], "--" if base is not None and name == base.name else "-"
-            all_series = [run.series[key] for run in runs]
-            mean = mean_curve([run.series[key] for run in runs if run.place not in self.comparison.apart], clock)
-            for series in all_series if mean is not None or len(runs) > 1 else []:
-                thin.append(np.column_stack((series.along(clock), series.values)))
-                tones.append(colour)
-            if mean is not None:
-                x, middle, deviation = mean
-                axes.fill_between(x, middle - deviation, middle + deviation, color=colour, alpha=0.16, linewidth=0)
-                axes.plot(x, middle, color=colour, linewidth=2, linestyle=style)
-            elif len(all_series) == 1:
-                axes.plot(all_series[0].along(clock), all_series[0].values, color=colour, linewidth=1.6, linestyle=style)
-            single = [series for series in all_series if len(series.values) == 1]
-            axes.scatter([s.along(clock)[0] for s in single], [s.values[0] for s in single], color=colour, s=14)
+        total = sum(len(run.series[key].values) for runs in shown.values() for run in runs)
+        step = -(-total // MOST_POINTS)
+        for name, runs in reversed(list(shown.items())):  # the best one on top
+            colour = self.colours[name]
+            bold = self._bold(axes, name, [run for run in runs if run.place not in self.comparison.apart], key, clock)
+            for series in (run.series[key] for run in runs):
+                if len(series.values) == 1:
+                    axes.scatter(series.along(clock), series.values, color=colour, s=14)
+                elif not bold or len(runs) > 1:
+                    thin.append(np.column_stack((series.along(clock), series.values))[::-step])
+                    tones.append(colour)
         axes.add_collection(LineCollection(thin, colors=tones, linewidths=0.7, alpha=0.55))
-        axes.autoscale(axis="x")
+        axes.set_xlim(*x_limits([run.series[key] for runs in shown.values() for run in runs], clock))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axes.tick_params(colors=INK, labelsize=8)
+        axes.tick_params(colors=INK, labelsize=8, length=0)
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.grid(color="#8080804d", linewidth=0.5)
         axes.set_facecolor("none")
         for side, spine in axes.spines.items():
             spine.set_visible(side in ("left", "bottom"))
             spine.set_color("#80808099")
 
-    def legend(self, figure: Figure) -> None:
-        """Names the colours below the figure: a picture alone has no page around it."""
+    def _bold(self, axes: Axes, name: str, runs: Sequence[Run], key: str, clock: Clock) -> bool:
+        """Draws the mean of a variant that has a colour of its own; False if there is none to draw."""
+        base, colour = self.comparison.baseline, self.colours[name]
+        if colour == OTHERS or not runs:
+            return False
+        style = "--" if base is not None and name == base.name else "-"
+        mean = mean_curve([run.series[key] for run in runs], clock)
+        if mean is not None:
+            x, middle, deviation = mean
+            axes.fill_between(x, middle - deviation, middle + deviation, color=colour, alpha=0.16, linewidth=0)
+            axes.plot(x, middle, color=colour, linewidth=2, linestyle=style)
+        elif len(runs) == 1:
+            series = runs[0].series[key]
+            axes.plot(series.along(clock), series.values, color=colour, linewidth=1.6, linestyle=style)
+        return mean is not None or len(runs) == 1
+
+    def as_png(self, figure: Figure) -> bytes:
+        """The figure on white, with the names of the colours below it: a picture alone has no page around it."""
+        picture = _rendered(figure)
+        sheet = Image.new("RGB", (picture.width, picture.height + self._legend.height), "white")
+        sheet.paste(picture)
+        sheet.paste(self._legend, (0, picture.height))
+        buffer = io.BytesIO()
+        sheet.save(buffer, format="PNG", compress_level=3)
+        return buffer.getvalue()
+
+    @cached_property
+    def _legend(self) -> Image.Image:
+        """Drawn once for all figures: text is what costs most."""
         base = self.comparison.baseline
-        named = [variant.name for variant in self.comparison.variants if self.colours[variant.name] != OTHERS]
+        named = [name for name, colour in self.colours.items() if colour != OTHERS]
         handles = [
             Line2D([], [], color=self.colours[name], linestyle="--" if base and base.name == name else "-", linewidth=2)
             for name in named
         ]
-        labels = [name if len(name) < 60 else f"{name[:59]}…" for name in named]
-        width, height = figure.get_size_inches()
-        extra = LINE * len(named)
-        figure.set_size_inches(width, height + extra)
-        for text in figure.texts:
-            text.set_y(1 - 0.08 / (height + extra))
-        _margins(figure, top=0.28, bottom=extra)
-        figure.legend(handles, labels, loc="lower left", fontsize=8, frameon=False, ncols=1, borderaxespad=0.1)
+        labels = [name if len(name) < 80 else f"{name[:79]}…" for name in named]
+        figure = Figure(figsize=(6.6, 0.1 + LINE * max(1, len(named))))
+        numbers = [str(number) for number in range(len(labels))]  # as a label, "_name" would be left out
+        legend = figure.legend(handles, numbers, loc="upper left", fontsize=8, frameon=False, borderaxespad=0.1)
+        for text, label in zip(legend.get_texts(), labels, strict=True):
+            text.set_parse_math(False)
+            text.set_text(label)
+        return _rendered(figure)
 
 
-def _margins(figure: Figure, *, top: float, bottom: float = 0.0) -> None:
-    """Places the panels; inches of the title and the legend. The automatic layouts cost more than the drawing."""
+def _rendered(figure: Figure) -> Image.Image:
+    canvas = FigureCanvasAgg(figure)
+    figure.set_dpi(DPI)
+    figure.set_facecolor("white")
+    with warnings.catch_warnings(action="ignore"):  # a name may have letters that no font here has
+        canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _margins(figure: Figure) -> None:
+    """Places the panels with room for the title and the ticks. The automatic layouts cost more than the drawing."""
     width, height = figure.get_size_inches()
     figure.subplots_adjust(
-        left=0.55 / width,
-        right=1 - 0.12 / width,
-        top=1 - top / height,
-        bottom=(0.45 + bottom) / height,
-        wspace=0.08,
+        left=0.55 / width, right=1 - 0.12 / width, top=1 - 0.28 / height, bottom=0.45 / height, wspace=0.08
     )
 
 
@@ -152,12 +186,21 @@ def mean_curve(runs: Sequence[Series], clock: Clock) -> tuple[Column, Column, Co
     rows = []
     for images, pairs in sorted(at.items()):
         if len(pairs) > 1 and len(pairs) >= sum(end >= images for end in ends):
-            values = [value for _, value in pairs]
-            rows.append((float(np.mean([moment for moment, _ in pairs])), np.mean(values), np.std(values, ddof=1)))
+            moments, values = zip(*pairs, strict=True)
+            rows.append((sum(moments) / len(pairs), *mean_and_deviation(values)))
     if not rows:
         return None
     x, middle, deviation = np.asarray(rows).T
     return x, middle, deviation
+
+
+def x_limits(all_series: Sequence[Series], clock: Clock) -> tuple[float, float]:
+    """From the first moment to the last one."""
+    moments = np.concatenate([series.along(clock) for series in all_series])
+    moments = moments[np.isfinite(moments)]
+    low, high = (float(moments.min()), float(moments.max())) if len(moments) else (0.0, 0.0)
+    margin = 0.03 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def y_limits(all_series: Sequence[Series]) -> tuple[float, float] | None:
@@ -178,17 +221,9 @@ def y_limits(all_series: Sequence[Series]) -> tuple[float, float] | None:
 def as_svg(figure: Figure) -> str:
     """A transparent figure whose text has the colour of the page, in light and in dark."""
     buffer = io.StringIO()
-    settings: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "freqgan", "font.family": "sans-serif"}
-    with mpl.rc_context(settings):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "freqgan"}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     style = "<style>svg{color:#1f2328}@media(prefers-color-scheme:dark){svg{color:#d8dee4}}</style>"
     return svg.replace(">", f">{style}", 1)
-
-
-def as_png(figure: Figure) -> bytes:
-    """The figure on white."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, facecolor="white")
-    return buffer.getvalue()

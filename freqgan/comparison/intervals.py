@@ -6,7 +6,7 @@ range. So a verdict needs `ENOUGH` pairs; below that, what is said is how many o
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import final
@@ -72,8 +72,16 @@ def spread(values: Values) -> Spread | None:
     finite = [value for value in values.values() if math.isfinite(value)]
     if not finite:
         return None
-    deviation = float(np.std(finite, ddof=1)) if len(finite) > 1 else None
-    return Spread(float(np.mean(finite)), deviation, len(finite), len(values) - len(finite))
+    mean, deviation = mean_and_deviation(finite)
+    return Spread(mean, deviation, len(finite), len(values) - len(finite))
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and deviation of the sample (n - 1); of a few numbers NumPy takes ten times as long."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return mean, None
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def difference(values: Values, baseline: Values) -> Difference | None:
@@ -89,7 +97,7 @@ def difference(values: Values, baseline: Values) -> Difference | None:
         return None
     low = high = None
     if n > 1:
-        means = finite[_resamples(n)].mean(1)
+        means = _resamples(n) @ finite
         low, high = map(float, np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
     return Difference(float(finite.mean()), low, high, n, int((finite < 0).sum()), int((finite > 0).sum()))
 
@@ -111,6 +119,6 @@ def verdict(found: Difference | None, direction: Direction | None) -> str:
 
 
 @lru_cache(maxsize=64)
-def _resamples(n: int) -> NDArray[np.int64]:
-    """Indices of the pairs in every resample (RESAMPLES, n), the same ones every time."""
-    return np.random.default_rng(n).integers(0, n, (RESAMPLES, n))
+def _resamples(n: int) -> NDArray[np.float64]:
+    """How much each pair counts in every resample (RESAMPLES, n), the same ones every time."""
+    return np.random.default_rng(n).multinomial(n, [1 / n] * n, RESAMPLES) / n

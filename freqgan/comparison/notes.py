@@ -1,16 +1,20 @@
 """What a reader has to know before believing a number."""
 
 from collections import Counter
-from collections.abc import Iterator
 from statistics import median
 
 from freqgan.comparison.compared import UNITS, Comparison
 from freqgan.comparison.run import STILL_GOOD
 
+
 def notes(comparison: Comparison) -> list[str]:
     """What a reader has to know before believing a number."""
     runs, points = comparison.runs, comparison.points
-    said = [f"{run.name} is shown but not counted: it {comparison.apart[run.place]}." for run in runs if run.place in comparison.apart]
+    said = [
+        f"{run.name} is shown but not counted: it {comparison.apart[run.place]}."
+        for run in runs
+        if run.place in comparison.apart
+    ]
     silent = [run for run in runs if run.config and not run.metrics and run.state in STILL_GOOD]
     if silent:
         said.append(f"{len(silent)} runs have no evaluation yet: {', '.join(run.name for run in silent[:5])}.")
@@ -24,7 +28,9 @@ def notes(comparison: Comparison) -> list[str]:
     counts = Counter((v.name, run.seed) for v in comparison.variants for run in v.runs if run.metrics)
     if any(count > 1 for count in counts.values()):
         said.append("Runs of one variant and seed count once, by their mean.")
-    seeds = [cell.spread.n for (_, metric, _), cell in comparison.cells.items() if metric == comparison.main and cell.spread]
+    seeds = [
+        cell.spread.n for (_, metric, _), cell in comparison.cells.items() if metric == comparison.main and cell.spread
+    ]
     if seeds and min(seeds) < 2:
         said.append("A variant with one seed has no deviation and no interval: nothing can be said of its luck.")
     if any(key.startswith(("machine.processor", "machine.accelerators", "hardware.")) for key in comparison.aside):

@@ -9,7 +9,7 @@ from typing import final
 import jinja2
 
 from freqgan.comparison.compared import CLOCKS, Comparison
-from freqgan.comparison.curves import Curves, as_png, as_svg, colours
+from freqgan.comparison.curves import Curves, as_svg, colours
 from freqgan.comparison.grids import SampleSheet, uri_of_svg
 from freqgan.comparison.intervals import CONFIDENCE, ENOUGH, RESAMPLES
 from freqgan.comparison.measures import short
@@ -79,7 +79,7 @@ def page(comparison: Comparison, plots: Sequence[Plot], sheets: Sequence[SampleS
 def facts(comparison: Comparison) -> list[tuple[str, str]]:
     """What was compared, in a few words each."""
     data = list(dict.fromkeys(str(f) for run in comparison.runs if (f := run.record.get("data_fingerprint"))))
-    said: list[tuple[str, str]] = [("compared", counts(comparison))]
+    said: list[tuple[str, str]] = []
     if comparison.main is not None:
         said.append(("metric", f"{of_metric(comparison.main)} · {short(comparison.main)[1] or 'no protocol'}"))
     said += [(f"at equal {clock}", of_point(point)) for clock, point in comparison.points.items()]
@@ -87,7 +87,7 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
         said.append(("baseline", comparison.baseline.name))
     if data:
         said.append(("data", ", ".join(data[:3]) + (" …" if len(data) > 3 else "")))
-    return said + [("went wrong", ", ".join(failed(comparison)) or "nothing")]
+    return [*said, ("went wrong", ", ".join(failed(comparison)) or "nothing")]
 
 
 def plots_of(comparison: Comparison) -> list[Plot]:
@@ -102,9 +102,8 @@ def plots_of(comparison: Comparison) -> list[Plot]:
         figure = curves.draw(key, f"{name}  ·  {more}" if more else name, **({"size": WIDE} if wide else {}))
         if figure is not None:
             uri = uri_of_svg(as_svg(figure))
-            curves.legend(figure)
-            alt = f"Curves of {name} ({more}) against images seen and against seconds of training, for {counts(comparison)}"
-            made.append(Plot(_file_name(key), alt, uri, as_png(figure), wide))
+            alt = f"{name} ({more}) of {counts(comparison)} against images seen and against seconds of training"
+            made.append(Plot(_file_name(key), alt, uri, curves.as_png(figure), wide))
     return made
 
 

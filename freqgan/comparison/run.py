@@ -108,16 +108,15 @@ class Run:
     @cached_property
     def series(self) -> dict[str, Series]:
         """Every quantity by its key, and each player's summed terms as `train/generator` and `train/discriminator`."""
-        columns: dict[str, tuple[list[float], list[float], list[float]]] = {}
+        points: dict[str, list[tuple[Any, ...]]] = {}
         for row in self.rows:
-            images, seconds = row.get("images_seen"), row.get("time/seconds", math.nan)
-            if not _is_number(images):
-                continue
-            for key, value in [*row.items(), *summed_terms(row)]:
-                if _is_number(value):
-                    for column, number in zip(columns.setdefault(key, ([], [], [])), (images, seconds, value)):
-                        column.append(float(number) if _is_number(number) else math.nan)
-        return {key: Series(*(np.asarray(column) for column in three)) for key, three in columns.items()}
+            images, seconds = row.get("images_seen"), row.get("time/seconds")
+            if _is_number(images):
+                moment = (images, seconds if _is_number(seconds) else math.nan)
+                for key, value in [*row.items(), *summed_terms(row)]:
+                    if _is_number(value):
+                        points.setdefault(key, []).append((*moment, value))
+        return {key: Series(*np.asarray(column, dtype=float).T) for key, column in points.items()}
 
     @property
     def metrics(self) -> list[str]:
@@ -165,5 +164,5 @@ def summed_terms(row: Mapping[str, Any]) -> list[tuple[str, float]]:
     return sums
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_number(value: Any) -> bool:
+    return type(value) in (float, int)  # not bool, which is an int as well

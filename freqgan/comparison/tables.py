@@ -37,7 +37,11 @@ def of_variants(comparison: Comparison) -> Table:
         first = cells[0] if cells else None
         texts = [variant.name, of_states(variant.states)]
         texts += [of_spread(cell.spread) if cell else NOTHING for cell in cells]
-        texts += [of_difference(first.difference) if first else NOTHING, best_of(comparison, variant)] if points else []
+        texts += (
+            [of_difference(first.difference) if first else NOTHING, number(best_of(comparison, variant))]
+            if points
+            else []
+        )
         texts += [number(total(variant, "seconds")), number(total(variant, "cpu_seconds"))]
         texts += [first.verdict if first else ""] if points else []
         table.add_row(*(Text(text) for text in texts))
@@ -57,14 +61,14 @@ def of_failures(comparison: Comparison) -> Table:
     return table
 
 
-def best_of(comparison: Comparison, variant: Variant) -> str:
+def best_of(comparison: Comparison, variant: Variant) -> float | None:
     """The best value of the main metric that any counted run of a variant ever had."""
     main = comparison.main
     if main is None:
-        return NOTHING
+        return None
     series = [s for run in variant.runs if run.place not in comparison.apart and (s := run.metric(main)) is not None]
     found = [best.value for one in series if (best := one.best(direction(main))) is not None]
-    return number((min if direction(main) == "lower" else max)(found)) if found else NOTHING
+    return (min if direction(main) == "lower" else max)(found) if found else None
 
 
 def total(variant: Variant, fact: str) -> float | None:

@@ -6,7 +6,8 @@ from collections import Counter
 from freqgan.comparison.compared import UNITS, Comparison, Point
 from freqgan.comparison.intervals import Difference, Spread
 from freqgan.comparison.measures import direction, short
-from freqgan.comparison.run import STILL_GOOD
+from freqgan.comparison.run import STILL_GOOD, Clock
+from freqgan.comparison.variants import Variant
 
 ARROWS = {"lower": "↓", "higher": "↑", None: ""}
 NOTHING = "–"
@@ -102,19 +103,39 @@ def counts(comparison: Comparison) -> str:
     return ", ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in words)
 
 
-def headline(comparison: Comparison) -> str:
-    """What the comparison says, in a sentence that claims no more than the seeds allow."""
-    best = comparison.variants[0] if comparison.variants else None
-    point, base, main = comparison.points.get("images"), comparison.baseline, comparison.main
+def headline(comparison: Comparison) -> list[tuple[str, bool]]:
+    """What the comparison says, claiming no more than the seeds allow: pieces of text, and whether each is a name."""
+    best, base, main = leader(comparison, "images"), comparison.baseline, comparison.main
     cell = comparison.cell("images", best) if best else None
-    if best is None or base is None or main is None or point is None or cell is None or cell.spread is None:
-        return "There is nothing to rank: no run has reached an evaluation that others have reached too."
-    if direction(main) is None:
-        return f"Which values of {main} are better is not known, so nothing is ranked."
-    words = f"{best.name} has the best {short(main)[0]} at {of_point(point)}: {of_spread(cell.spread)}"
-    if best.name == base.name:
-        return f"{words}. It is the baseline." if len(comparison.variants) > 1 else f"{words}."
-    return f"{words}; against the baseline {base.name} {of_difference(cell.difference)}: {cell.verdict}."
+    if main is not None and direction(main) is None:
+        return [(f"Which values of {main} are better is not known, so nothing is ranked.", False)]
+    if best is None or base is None or main is None or cell is None:
+        return [("There is nothing to rank: no run has an evaluation at a point that others have reached.", False)]
+    said = f" has the best {short(main)[0]} at {of_point(comparison.points['images'])}: {of_spread(cell.spread)}. "
+    pieces = [(best.name, True), (said, False)]
+    if best is base:
+        pieces.append(("It is the baseline. " if len(comparison.variants) > 1 else "", False))
+    else:
+        gap = f" that is {of_difference(cell.difference)}: {cell.verdict}. "
+        pieces += [("Against the baseline ", False), (base.name, True), (gap, False)]
+    quick = leader(comparison, "seconds")
+    if quick is not None and quick is not best:
+        pieces += [
+            (f"At {of_point(comparison.points['seconds'])} of training the best is ", False),
+            (quick.name, True),
+            (".", False),
+        ]
+    return pieces
+
+
+def leader(comparison: Comparison, clock: Clock) -> Variant | None:
+    """The variant with the best mean of the main metric at a point."""
+    main = comparison.main
+    cells = {v.name: c.spread.mean for v in comparison.variants if (c := comparison.cell(clock, v)) and c.spread}
+    if main is None or direction(main) is None or not cells:
+        return None
+    name = (min if direction(main) == "lower" else max)(cells, key=cells.__getitem__)
+    return next(variant for variant in comparison.variants if variant.name == name)
 
 
 def failed(comparison: Comparison) -> list[str]:

@@ -19,7 +19,6 @@ from freqgan.errors import StorageError, UserError
 from freqgan.runs.files import read_checkpoint, storage, verify_checkpoint, write_json, write_whole
 from freqgan.runs.rows import read_rows
 
-
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where PyYAML has libyaml
 
 
