@@ -154,7 +154,8 @@ def _main(metrics: Sequence[str], asked: str | None) -> str | None:
     asked = asked.removeprefix("val/")
     meant = [name for name in metrics if asked in (name, short(name)[0])]
     if not meant:
-        raise UserError(f"metric={asked} was measured in none of these runs: {hint(asked, metrics)}")
+        near = hint(asked, [*metrics, *(short(name)[0] for name in metrics)])
+        raise UserError(f"metric={asked} was measured in none of these runs: {near}")
     return meant[0]
 
 

@@ -33,6 +33,7 @@ MOST_POINTS = 8000  # of all thin lines in a panel; of more, every second or thi
 DPI = 110
 LINE = 0.19  # inches of a line of the legend
 INK = "#1f2328"  # in an SVG it stands for the colour of the page's text
+NO_METADATA = ("Date", "Creator", "Format", "Type")
 DECADES = 50.0  # largest by smallest value from which an axis is logarithmic
 
 Column = NDArray[np.float64]
@@ -222,7 +223,7 @@ def as_svg(figure: Figure) -> str:
     """A transparent figure whose text has the colour of the page, in light and in dark."""
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "freqgan"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", transparent=True, metadata=dict.fromkeys(NO_METADATA))
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     style = "<style>svg{color:#1f2328}@media(prefers-color-scheme:dark){svg{color:#d8dee4}}</style>"

@@ -112,7 +112,8 @@ def _cells(path: Path) -> dict[str, Any] | None:
         whole = all(isinstance(number, int) and number > 0 for number in numbers)
         ids = layout["ids"]
         fits = isinstance(ids, list) and all(isinstance(content, str) for content in ids)
-        return layout if whole and fits and len(layout["cell"]) == 2 and isinstance(layout["gap"], int) else None
+        close = isinstance(layout["gap"], int) and layout["gap"] >= 0
+        return layout if whole and fits and close and len(layout["cell"]) == 2 else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -2,10 +2,9 @@
 
 import difflib
 import glob
-import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from freqgan.comparison.run import STILL_GOOD, Run
 from freqgan.errors import UserError
 from freqgan.runs import RunDirectory
+from freqgan.runs.rows import read_rows
 
 log = logging.getLogger(__name__)
 
@@ -77,29 +77,34 @@ def _under(path: Path) -> list[Run]:
         folder = Path(root)
         folders.sort()
         if "run.json" in files or ("config.yaml" in files and "checkpoints" in folders):
-            runs.append(_of_directory(folder, read_ledger(folder.parent / LEDGER).get(folder.name)))
+            runs.append(_of_directory(folder, jobs_by_key(folder.parent).get(folder.name)))
             folders.clear()  # what is inside belongs to the run
         elif LEDGER in files:
-            jobs = read_ledger(folder / LEDGER)
-            for key, job in sorted(jobs.items(), key=lambda item: _number(item[1])):
-                runs.append(_of_directory(folder / key, job) if key in folders else _of_job(folder / key, job))
-            folders[:] = [name for name in folders if name not in jobs]
+            runs += _of_sweep(folder, folders)
+            folders.clear()
     return runs
 
 
-def read_ledger(path: Path) -> dict[str, Job]:
-    """The last row of every job of a sweep by its key; nothing where there is no ledger."""
-    try:
-        lines = path.read_text(errors="replace").splitlines()
-    except OSError:
-        return {}
+def _of_sweep(folder: Path, inside: Sequence[str]) -> Iterator[Run]:
+    """Every job of a sweep, then run directories that its ledger has forgotten."""
+    jobs = jobs_by_key(folder)
+    newest = {_overrides(job): key for key, job in jobs.items()}  # a job's key changes with its data
+    for key, job in sorted(jobs.items(), key=lambda item: _number(item[1])):
+        if key in inside:
+            yield _of_directory(folder / key, job)
+        elif newest[_overrides(job)] == key:
+            yield _of_job(folder / key, job)
+    for name in inside:
+        if name not in jobs:
+            yield from _under(folder / name)
+
+
+def jobs_by_key(sweep: Path) -> dict[str, Job]:
+    """The last row of every job in a sweep's ledger, the newest one last; nothing where there is no ledger."""
     jobs: dict[str, Job] = {}
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue  # torn by a crash
-        if isinstance(row, dict) and isinstance(row.get("key"), str):
+    for row in read_rows(sweep / LEDGER):
+        if isinstance(row.get("key"), str):
+            jobs.pop(row["key"], None)
             jobs[row["key"]] = row
     return jobs
 
@@ -137,7 +142,7 @@ def _of_directory(place: Path, job: Job | None) -> Run:
         state=state,
         config=config,
         record=directory.record,
-        rows=[row for row in directory.metrics if isinstance(row, dict)],
+        rows=directory.metrics,
         overrides=None if job is None else _overrides(job),
         line=line,
         samples=True,

@@ -11,6 +11,7 @@ from freqgan.errors import FreqganError, UserError
 TIMEOUT = 30  # seconds that a request may take
 STATES = {"crashed": "killed", "pending": "waiting", "preempted": "interrupted", "preempting": "running"}
 FORMS = "entity/project, entity/project/<run id> or entity/project/groups/<group>"
+JUDGED = "judged"  # in the config of what `freqgan evaluate` logs
 NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # as W&B writes them
 
 
@@ -31,7 +32,7 @@ def read_wandb(paths: Sequence[str]) -> list[Run]:
     try:
         api = wandb.Api(timeout=TIMEOUT)
     except (wandb.errors.UsageError, wandb.errors.AuthenticationError) as error:
-        raise UserError("W&B knows no key on this machine: run `wandb login`, or set WANDB_API_KEY") from error
+        raise UserError(f"W&B cannot be asked ({error}): run `wandb login`, or set WANDB_API_KEY") from error
     except wandb.errors.Error as error:
         raise FreqganError(f"W&B does not answer ({error})") from error
     runs: dict[str, Run] = {}
@@ -40,9 +41,9 @@ def read_wandb(paths: Sequence[str]) -> list[Run]:
             for found in _find(api, f"{entity}/{project}", kind, name):
                 place = "/".join((entity, project, found.id))
                 runs.setdefault(place, _of_wandb(place, found))
-        except ValueError as error:
-            raise UserError(f"W&B has no {path}: wanted {FORMS}") from error
-        except wandb.errors.Error as error:
+        except (ValueError, wandb.errors.Error) as error:
+            if isinstance(error, ValueError) or isinstance(getattr(error, "exc", None), ValueError):
+                raise UserError(f"W&B has no {path}: wanted {FORMS}") from error
             raise FreqganError(f"W&B does not answer for {path} ({error})") from error
     if not runs:
         raise UserError(f"W&B has no runs in {', '.join(paths)}")
@@ -71,11 +72,13 @@ def parse(path: str) -> tuple[str, str, str, str]:
 
 
 def _find(api: Any, project: str, kind: str, name: str) -> Iterator[Any]:
-    """The client's run objects."""
+    """The client's run objects; of many, those that trained."""
     if kind == "runs":
         yield api.run(f"{project}/{name}")
-    else:
-        yield from api.runs(project, filters={"group": name} if kind else {}, lazy=False)
+        return
+    for run in api.runs(project, filters={"group": name} if kind else {}, lazy=False):
+        if JUDGED not in run.config:
+            yield run
 
 
 def _of_wandb(place: str, found: Any) -> Run:
@@ -93,15 +96,11 @@ def _of_wandb(place: str, found: Any) -> Run:
 
 
 def _rows(history: Any) -> list[dict[str, Any]]:
-    """Rows of numbers; a resumed run goes back to its checkpoint, and what it had logged behind it does not count."""
-    rows: list[dict[str, Any]] = []
+    """Rows of numbers in the order of images seen; of what a resumed run logged twice, the later counts."""
+    rows: dict[float, dict[str, Any]] = {}
     for logged in history:
         row = {key: NUMBERS.get(value, value) if isinstance(value, str) else value for key, value in logged.items()}
         row = {key: value for key, value in row.items() if isinstance(value, int | float) and not key.startswith("_")}
-        images = row.get("images_seen")
-        if images is None:
-            continue
-        while rows and rows[-1]["images_seen"] > images:
-            rows.pop()
-        rows.append(row)
-    return rows
+        if "images_seen" in row:
+            rows.setdefault(row["images_seen"], {}).update(row)
+    return [rows[images] for images in sorted(rows)]

@@ -1,5 +1,6 @@
 """Run directories as training leaves them, written in milliseconds; their numbers follow a formula."""
 
+import copy
 import json
 import math
 import random
@@ -34,13 +35,13 @@ TRANSFORMS: dict[str, dict[str, Any]] = {
 
 def merged(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """A config with dotted keys set."""
-    result = json.loads(json.dumps(config))
+    result: dict[str, Any] = copy.deepcopy(dict(config))
     for key, value in changes.items():
         node = result
         *above, last = key.split(".")
         for part in above:
             node = node.setdefault(part, {})
-        node[last] = value
+        node[last] = copy.deepcopy(value)
     return result
 
 
@@ -84,7 +85,7 @@ def write_run(
     (path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
     last = dict(rows[-1]) if rows else {"images_seen": 0, "time/seconds": 0.0}
     facts = {"status": "finished", "exit_status": 0, "data_fingerprint": "abc", "seed": config["seed"]}
-    facts |= {"images_seen": last["images_seen"], "seconds": last["time/seconds"], "cpu_seconds": 12.5}
+    facts |= {"images_seen": last["images_seen"], "seconds": last.get("time/seconds"), "cpu_seconds": 12.5}
     facts |= {"peak_memory_gib": 0.5, "versions": {"torch": "2.9"}, "machine": {"processor": "one"}}
     (path / "run.json").write_text(json.dumps(facts | dict(record or {})))
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
