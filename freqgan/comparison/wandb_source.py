@@ -97,7 +97,7 @@ def _of_wandb(place: str, found: Any) -> Run:
 
 def _rows(history: Any) -> list[dict[str, Any]]:
     """Rows of numbers in the order of images seen; of what a resumed run logged twice, the later counts."""
-    rows: dict[float, dict[str, Any]] = {}
+    rows: dict[Any, dict[str, Any]] = {}
     for logged in history:
         row = {key: NUMBERS.get(value, value) if isinstance(value, str) else value for key, value in logged.items()}
         row = {key: value for key, value in row.items() if isinstance(value, int | float) and not key.startswith("_")}
