@@ -53,7 +53,7 @@ def test_what_went_wrong_does_not_shorten_the_comparison(tmp_path: Path) -> None
     cells = [cell for v in found.variants if (cell := found.cell("images", v)) and cell.spread]
     assert len(cells) == 2  # a run that ended at 400 images has no value at 1000
     early = compared(tmp_path, at_images=400)
-    assert [mean(early, "images", v) for v in range(6)]
+    assert all(mean(early, "images", v) > 0 for v in range(len(early.variants)))
 
 
 def test_only_failed_runs_are_compared_as_far_as_they_got(tmp_path: Path) -> None:
