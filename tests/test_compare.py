@@ -129,7 +129,7 @@ def test_real_runs_one_of_them_diverged(tmp_path: Path, capsys: pytest.CaptureFi
     assert re.search(r"│ optim.lr=0.0002 +│ 2 finished", out)
     assert re.search(r"│ optim.lr=1e\+30 +│ 1 diverged", out)
     assert re.search(r"diverged at images_seen=\d+: ", out)
-    assert "2 runs have no evaluation yet" in out
+    assert "No evaluation yet: a/" in out
     page = (tmp_path / "compare" / "index.html").read_text()
     assert page.count("<figure") == 2
     assert 'id="samples"' in page

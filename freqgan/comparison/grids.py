@@ -16,7 +16,7 @@ from freqgan.comparison.run import Run
 
 COLUMNS = 12  # variants side by side
 SEEDS = 4  # tables: contents differ between seeds
-WIDEST_CELL, WIDEST_GRID = 192, 448  # pixels; larger pictures are reduced
+WIDEST_CELL, WIDEST_GRID = 192, 272  # pixels; larger pictures are reduced
 MOST_PIXELS = 1 << 26  # of a grid: what a PNG's header promises, its decoder allocates
 
 

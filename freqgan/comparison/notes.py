@@ -17,7 +17,8 @@ def notes(comparison: Comparison) -> list[str]:
     ]
     silent = [run for run in runs if run.config and not run.metrics and run.state in STILL_GOOD]
     if silent:
-        said.append(f"{len(silent)} runs have no evaluation yet: {', '.join(run.name for run in silent[:5])}.")
+        more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""
+        said.append(f"No evaluation yet: {', '.join(run.name for run in silent[:5])}{more}.")
     for clock, point in points.items():
         ends = [end for run in runs if (end := getattr(run, clock)) is not None and run.state in STILL_GOOD]
         if point.set_by and ends and point.value < median(ends) / 2:

@@ -1,6 +1,7 @@
 """The tables of the page as plain rows of entries, which its template writes down."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import final
 
 from freqgan.comparison.compared import Comparison
@@ -30,6 +31,13 @@ from freqgan.comparison.wording import (
     of_spread,
     of_states,
 )
+
+FACTS = {
+    "cpu_seconds": ("CPU seconds", ""),
+    "peak_memory_gib": ("peak memory", "GiB"),
+    "parameters": ("parameters", ""),
+    "exit_status": ("exit status", ""),
+}  # of a run's record, with their column titles
 
 
 @final
@@ -112,26 +120,16 @@ class PageTables:
         return PageTable("Cost of each variant", head, rows, frozenset(range(2, 7)))
 
     def runs(self) -> PageTable:
-        """Every run, with its values where runs are compared."""
-        comparison = self.comparison
-        facts = ("cpu_seconds", "peak_memory_gib", "parameters", "exit_status")
-        known = [fact for fact in facts if any(run.record.get(fact) is not None for run in comparison.runs)]
-        head = [
-            ("run", ""),
-            ("variant", ""),
-            ("seed", ""),
-            ("state", ""),
-            ("images", ""),
-            ("seconds", ""),
-            ("images/s", ""),
-        ]
-        head += [(fact.replace("_", " "), "") for fact in known]
-        where = of_point(comparison.points["images"]) if "images" in comparison.points else ""
-        shown = comparison.metrics if where else ()
-        if comparison.main is not None:
-            head += [(of_metric(comparison.main), "last"), (of_metric(comparison.main), "best")]
-        head += [(of_metric(name), f"at {where}") for name in shown]
-        rows = [self._run(v, run, known, shown) for v in comparison.variants for run in v.runs]
+        """Every run: how well, at which cost, and its other metrics."""
+        comparison, main = self.comparison, self.comparison.main
+        known = [fact for fact in FACTS if any(run.record.get(fact) is not None for run in comparison.runs)]
+        where = f"at {of_point(comparison.points['images'])}" if "images" in comparison.points else ""
+        others = [name for name in comparison.metrics if where and name != main]
+        head = [("run", ""), ("variant", ""), ("seed", ""), ("state", "")]
+        head += [(of_metric(main), when) for when in (where, "last", "best")] if main else []
+        head += [("images", ""), ("seconds", ""), ("images/s", ""), *(FACTS[fact] for fact in known)]
+        head += [(of_metric(name), where) for name in others]
+        rows = [self._run(v, run, known, others) for v in comparison.variants for run in v.runs]
         return PageTable("Every run", head, rows, frozenset({2, *range(4, len(head))}))
 
     def failures(self) -> PageTable | None:
@@ -148,22 +146,18 @@ class PageTables:
         head = [("run", ""), ("variant", ""), ("seed", ""), ("state", ""), ("what was said", "")]
         return PageTable("What went wrong", head, rows, frozenset({2})) if rows else None
 
-    def _run(self, variant: Variant, run: Run, facts: Sequence[str], metrics: Sequence[str]) -> list[Entry]:
-        comparison = self.comparison
-        row = [Entry(run.name, note="not counted" if run.place in comparison.apart else ""), self._name(variant)]
-        row += [
-            of_seed(run),
-            of_state(run),
-            of_number(run.images),
-            of_number(run.seconds),
-            of_number(run.images_per_second),
-        ]
-        row += [of_number(run.record.get(fact)) for fact in facts]
-        if comparison.main is not None:
-            series = run.metric(comparison.main)
+    def _run(self, variant: Variant, run: Run, facts: Sequence[str], others: Sequence[str]) -> list[Entry]:
+        comparison, main = self.comparison, self.comparison.main
+        name = Entry(run.name, note="not counted" if run.place in comparison.apart else "")
+        row = [name, replace(self._name(variant), note=""), of_seed(run), of_state(run)]
+        if main is not None:
+            series = run.metric(main)
+            row.append(of_reading(comparison.reading(run, main, "images")))
             row.append(of_reading(series.last() if series else None))
-            row.append(of_reading(series.best(direction(comparison.main)) if series else None))
-        return row + [of_reading(comparison.reading(run, name, "images")) for name in metrics]
+            row.append(of_reading(series.best(direction(main)) if series else None))
+        row += [of_number(count) for count in (run.images, run.seconds, run.images_per_second)]
+        row += [of_number(run.record.get(fact)) for fact in facts]
+        return row + [of_reading(comparison.reading(run, other, "images")) for other in others]
 
     def _name(self, variant: Variant) -> Entry:
         note = "baseline" if variant is self.comparison.baseline else ""

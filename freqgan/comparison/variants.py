@@ -1,6 +1,7 @@
 """Variants: runs that learn under the same settings, but for their seeds; named by what sets them apart."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def variants_of(runs: Sequence[Run]) -> list[Variant]:
     found = sorted(groups.values(), key=lambda group: min(order[run.place] for run in group))
     flats = [next((settings[run.place] for run in group if run.config), {}) for group in found]
     keys = differing([flat for flat in flats if flat])
-    names = _from_overrides(found) or _from_settings(found, flats, keys)
+    names = _rounded(_from_overrides(found) or _from_settings(found, flats, keys))
     return [
         Variant(name, tuple(group), {key: show(flat[key]) if key in flat else ABSENT for key in keys})
         for name, group, flat in zip(_unique(names), found, flats, strict=True)
@@ -149,6 +150,16 @@ def _value(flat: Flat, key: str) -> str:
     if key not in flat:
         return ABSENT
     return str(flat[key]).rpartition(".")[2] if key.endswith(TARGET) else show(flat[key])
+
+
+def _rounded(names: Sequence[str]) -> Sequence[str]:
+    """Names with four digits of each number, as a search draws them with sixteen; as they are if some would be equal.
+
+    >>> _rounded(["lr=0.0010664800014 loss=hinge", "lr=0.0004 loss=hinge"])
+    ['lr=0.001066 loss=hinge', 'lr=0.0004 loss=hinge']
+    """
+    short = [re.sub(r"(?<==)-?\d+\.\d{6,}(e-?\d+)?(?= |$)", lambda m: f"{float(m[0]):.4g}", name) for name in names]
+    return short if len(set(short)) == len(set(names)) else names
 
 
 def _unique(names: Sequence[str]) -> list[str]:

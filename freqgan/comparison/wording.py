@@ -113,11 +113,13 @@ def headline(comparison: Comparison) -> list[tuple[str, bool]]:
         return [("There is nothing to rank: no run has an evaluation at a point that others have reached.", False)]
     said = f" has the best {short(main)[0]} at {of_point(comparison.points['images'])}: {of_spread(cell.spread)}. "
     pieces = [(best.name, True), (said, False)]
-    if best is base:
-        pieces.append(("It is the baseline. " if len(comparison.variants) > 1 else "", False))
-    else:
+    others = [v for v in comparison.variants if v is not best and (c := comparison.cell("images", v)) and c.spread]
+    if best is not base:
         gap = f" that is {of_difference(cell.difference)}: {cell.verdict}. "
         pieces += [("Against the baseline ", False), (base.name, True), (gap, False)]
+    elif others and (second := comparison.cell("images", others[0])) is not None:
+        gap = f", follows with {of_difference(second.difference)}: {second.verdict}. "
+        pieces += [("It is the baseline; the next one, ", False), (others[0].name, True), (gap, False)]
     quick = leader(comparison, "seconds")
     if quick is not None and quick is not best:
         pieces += [

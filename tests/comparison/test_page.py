@@ -159,6 +159,13 @@ def test_a_page_without_numbers(tmp_path: Path) -> None:
     assert 'id="curves"' not in document.source
 
 
+def test_the_headline_names_the_second_where_the_baseline_is_the_best(tmp_path: Path) -> None:
+    write_study(tmp_path)
+    said = "".join(text for text, _ in headline(compare(read_local([str(tmp_path)]), baseline="haar")))
+    assert "It is the baseline; the next one, transform=identity, follows with +" in said
+    assert said.endswith("worse on 3 of 3 seeds: too few to be sure. ")
+
+
 def test_one_run_in_progress(tmp_path: Path) -> None:
     write_run(tmp_path / "a", rows_of(1.0, images=300), record={"status": "running"})
     document = made(tmp_path)
