@@ -132,4 +132,5 @@ def test_real_runs_one_of_them_diverged(tmp_path: Path, capsys: pytest.CaptureFi
     assert "No evaluation yet: a/" in out
     page = (tmp_path / "compare" / "index.html").read_text()
     assert page.count("<figure") == 2
-    assert 'id="samples"' in page
+    assert "whole grid" not in page
+    assert '<th scope="row">noise 2/3</th>' in page

@@ -2,17 +2,17 @@
 
 import base64
 import io
-import json
 import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from PIL import Image
 
 from freqgan.comparison.compared import Comparison
 from freqgan.comparison.run import Run
+from freqgan.runs import Cells
 
 COLUMNS = 12  # variants side by side
 SEEDS = 4  # tables: contents differ between seeds
@@ -74,9 +74,9 @@ def newest_grid(run: Path) -> Path | None:
 
 def _sheet(seed: int | None, grids: dict[str, tuple[Run, Path]], count: int) -> SampleSheet:
     pictures = {name: _open(path) for name, (_, path) in grids.items()}
-    cells = {name: _cells(path.parent / "cells.json") for name, (_, path) in grids.items()}
+    cells = {name: _cells(path.parent) for name, (_, path) in grids.items()}
     columns = [(name, _images(path)) for name, (_, path) in grids.items()]
-    often = Counter(content for layout in cells.values() if layout for content in layout["ids"])
+    often = Counter(content for layout in cells.values() if layout for content in layout.ids)
     most = max(often.values(), default=0)
     ids = [content for content, times in often.items() if times == most][:count]
     rows: list[tuple[str, list[Picture | None]]] = []
@@ -104,30 +104,23 @@ def _open(path: Path) -> Image.Image | None:
         return None
 
 
-def _cells(path: Path) -> dict[str, Any] | None:
-    """What lies where in a grid; None where nobody wrote it down, or it cannot be read."""
-    try:
-        layout = json.loads(path.read_text())
-        numbers = [layout["columns"], layout["scale"], *layout["cell"]]
-        whole = all(isinstance(number, int) and number > 0 for number in numbers)
-        ids = layout["ids"]
-        fits = isinstance(ids, list) and all(isinstance(content, str) for content in ids)
-        close = isinstance(layout["gap"], int) and layout["gap"] >= 0
-        return layout if whole and fits and close and len(layout["cell"]) == 2 else None
-    except (OSError, ValueError, KeyError, TypeError):
+def _cells(folder: Path) -> Cells | None:
+    """What lies where in a folder's grids; None where nobody wrote it down, or it cannot be."""
+    cells = Cells.read(folder)
+    if cells is None or len(cells.cell) != 2:
         return None
+    sizes = (cells.columns, cells.scale, *cells.cell)
+    possible = all(type(size) is int and size > 0 for size in sizes) and type(cells.gap) is int and cells.gap >= 0
+    return cells if possible and all(isinstance(content, str) for content in cells.ids) else None
 
 
-def _cell(picture: Image.Image | None, layout: dict[str, Any] | None, content: str) -> Picture | None:
-    if picture is None or layout is None or content not in layout["ids"]:
+def _cell(picture: Image.Image | None, cells: Cells | None, content: str) -> Picture | None:
+    if picture is None or cells is None or content not in cells.ids:
         return None
-    row, column = divmod(layout["ids"].index(content), layout["columns"])
-    (width, height), gap, scale = layout["cell"], layout["gap"], layout["scale"]
-    left, top = (gap + column * (width + gap)) * scale, (gap + row * (height + gap)) * scale
-    box = (left, top, left + width * scale, top + height * scale)
+    box = cells.box(cells.ids.index(content))
     if box[2] > picture.width or box[3] > picture.height:
         return None
-    return _encode(picture.crop(box).resize((width, height), Image.Resampling.NEAREST), WIDEST_CELL)
+    return _encode(picture.crop(box).resize(cells.cell, Image.Resampling.NEAREST), WIDEST_CELL)
 
 
 def _encode(picture: Image.Image, widest: int) -> Picture:

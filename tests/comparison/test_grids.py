@@ -71,6 +71,7 @@ def test_whole_grids_where_nobody_said_what_lies_where(tmp_path: Path) -> None:
         '{"ids": ["a"]}',
         '{"ids": [1], "columns": 2, "gap": 1, "cell": [8, 8], "scale": 2}',
         '{"ids": ["a"], "columns": 0, "gap": 1, "cell": [8, 8], "scale": 2}',
+        '{"ids": ["a"], "columns": 2, "gap": null, "cell": [8, 8], "scale": 2}',
         '{"ids": ["a"], "columns": 2, "gap": 1, "cell": [8], "scale": 2}',
         '{"ids": ["a"], "columns": 2, "gap": -9, "cell": [8, 8], "scale": 2}',
     ],

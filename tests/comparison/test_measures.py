@@ -1,0 +1,16 @@
+import pytest
+
+from freqgan.comparison.measures import DIRECTIONS, direction, family, short
+from freqgan.metrics import higher_is_better
+
+BY_A_PROTOCOL = ("fd", "fid", "kid", "precision", "recall", "density", "coverage", "spectrum_distance", "band_distance")
+
+
+@pytest.mark.parametrize("name", BY_A_PROTOCOL)
+def test_directions_are_those_of_the_protocols(name: str) -> None:
+    assert direction(f"{name}_x_n100") == ("higher" if higher_is_better(f"{name}_x_n100") else "lower")
+
+
+def test_names_nobody_knows() -> None:
+    assert (direction("wonder_n100"), family("fidelity"), short("wonder_n100")) == (None, None, ("wonder_n100", ""))
+    assert {direction(name) for name in DIRECTIONS} == {"lower", "higher"}
