@@ -17,9 +17,10 @@ from freqgan.errors import StorageError
 from freqgan.hardware import Hardware
 from freqgan.lifetime import end_with_parent
 from freqgan.metrics.ranks import on_first
+from freqgan.ops.global_batch import world_size
 from freqgan.runs.session import is_rank_zero, session, told
 from freqgan.systems import Clock, System
-from freqgan.systems.parallel import UnwrappedDDP, world_size
+from freqgan.systems.parallel import UnwrappedDDP
 
 log = logging.getLogger("freqgan")
 

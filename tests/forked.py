@@ -1,14 +1,17 @@
 """Commands in forked children: the imports are paid once, and a child may be killed at any point."""
 
+import json
 import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 # Imported here so that no child has to.
 from freqgan import cli
@@ -47,6 +50,26 @@ def train(folder: Path, *extra: str, before: Callable[[], None] = lambda: None) 
     """`freqgan train` of the smallest model, with its runs in `folder`."""
     paths = [f"paths.output_dir={folder}", f"paths.cache_dir={folder / 'cache'}", "name=tiny"]
     return command(["train", *TINY, *paths, *extra], folder, before=before)
+
+
+def on_ranks(count: int, folder: Path, scenario: Callable[[], Any]) -> list[Any]:
+    """What a scenario returns, as JSON, on each of several processes that are joined by gloo."""
+
+    def child(rank: int) -> None:
+        torch.set_num_threads(1)
+        dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=count)
+        (store.parent / f"rank_{rank}.json").write_text(json.dumps(scenario()))
+        dist.destroy_process_group()
+
+    store = Path(tempfile.mkdtemp(dir=folder)) / "store"
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=child, args=(rank,)) for rank in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        process.kill()
+    return [json.loads((store.parent / f"rank_{rank}.json").read_text()) for rank in range(count)]
 
 
 def signal_at(step: int, signum: int = signal.SIGKILL) -> Callable[[], None]:

@@ -15,6 +15,8 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 
+from freqgan.ops.global_batch import world_size
+
 
 @final
 class UnwrappedDDP(DDPStrategy):
@@ -39,16 +41,6 @@ class UnwrappedDDP(DDPStrategy):
         """Broadcasts rank zero's weights and buffers once, in place of the wrapper."""
         assert self.lightning_module is not None
         broadcast(self.lightning_module.state_dict().values())
-
-
-def world_size() -> int:
-    """Number of processes of this run."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
-
-
-def rank() -> int:
-    """Number of this process, from 0."""
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def broadcast(tensors: Iterable[Tensor]) -> None:
