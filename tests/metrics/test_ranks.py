@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_several_processes_get_the_numbers_of_one(evaluate: Any, tmp_path: Path,
     for outcome in outcomes:
         assert outcome["measured"] == pytest.approx(alone["measured"], rel=1e-9)
         assert outcome["with real ones cached"] == outcome["measured"]
-    assert sorted(sum((outcome["ids"] for outcome in outcomes), [])) == alone["ids"] == list(range(21))
+    assert sorted(chain.from_iterable(outcome["ids"] for outcome in outcomes)) == alone["ids"] == list(range(21))
     # Eleven batches, the last one of a single image, dealt out in turn.
     assert [len(outcome["ids"]) for outcome in outcomes] == {2: [11, 10], 3: [8, 7, 6]}[processes]
 
