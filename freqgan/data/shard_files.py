@@ -63,8 +63,10 @@ class Shard:
                     content = os.pread(file.fileno(), size, first)
             else:
                 content = _reach(self.url)[0].cat_file(self.path, start=first, end=first + size)
-        except OSError as error:
-            raise StorageError(f"{self.path} can no longer be read: {error}") from error
+        except Exception as error:  # file systems have errors of their own
+            raise StorageError(f"{self.path} can no longer be read: {_in_one_line(error)}") from error
+        if len(content) > size:
+            raise StorageError(f"{self.path} comes whole when a part is asked for: set data.root=filecache::{self.url}")
         if len(content) < size:
             raise StorageError(f"{self.path} has become shorter than it was when it was indexed")
         return content
@@ -102,9 +104,8 @@ def find_shards(root: str) -> list[Shard]:
             found += _found_by(url)
         except FileNotFoundError as error:
             raise UserError(f"data.root={root}: {url} is not there, wanted a tar shard") from error
-        except (OSError, ImportError, ValueError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"data.root={root}: {url} cannot be reached: {reason}") from error
+        except Exception as error:  # file systems have errors of their own, and may not be installed
+            raise UserError(f"data.root={root}: {url} cannot be reached: {_in_one_line(error)}") from error
     if not found:
         raise UserError(f"data.root={root} names no tar shard, wanted files ending in .tar: set data.root=<files>")
     return found
@@ -134,7 +135,8 @@ def expand(pattern: str) -> Iterator[str]:
 def _found_by(url: str) -> list[Shard]:
     files, path = _reach(url)
     local = "file" in ([files.protocol] if isinstance(files.protocol, str) else files.protocol)
-    if files.isdir(path):
+    # Over http, asking whether a file is a folder would fetch it.
+    if not path.endswith(".tar") and files.isdir(path):
         paths = sorted(files.glob(f"{path.rstrip('/')}/*.tar"))
     else:
         paths = sorted(files.glob(path)) if any(sign in path for sign in "*?[") else [path]
@@ -144,6 +146,10 @@ def _found_by(url: str) -> list[Shard]:
         stamp = " ".join(str(info[name]) for name in _STAMPS if info.get(name) is not None)
         shards.append(Shard(url, path, int(info["size"]), stamp, local))
     return shards
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _reach(url: str) -> tuple[Any, str]:

@@ -215,6 +215,28 @@ def test_only_the_bytes_of_a_sample_are_fetched(remote, shards, monkeypatch):
     assert fetched[0] < 4096
 
 
+def test_a_server_that_sends_everything_is_told_what_helps(remote, shards, monkeypatch):
+    dataset = shards(remote)
+    original = type(fsspec.filesystem("memory")).cat_file
+    monkeypatch.setattr(
+        type(fsspec.filesystem("memory")), "cat_file", lambda self, path, start, end: original(self, path)
+    )
+    with pytest.raises(
+        StorageError, match=r"comes whole when a part is asked for: set data\.root=filecache::memory://"
+    ):
+        dataset[3]
+
+
+def test_a_server_that_fails_is_one_line(remote, shards, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("connection\nlost")
+
+    dataset = shards(remote)
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "cat_file", fail)
+    with pytest.raises(StorageError, match=r"^.* can no longer be read: connection lost$"):
+        dataset[3]
+
+
 @pytest.mark.parametrize("num_workers", [0, 2])
 @pytest.mark.parametrize("place", ["local", "remote"])
 def test_workers_and_processes_see_the_same_stream(packed, remote, shards, num_workers, place):
