@@ -89,8 +89,9 @@ class Hardware:
             per_node, rest = divmod(started.world, started.nodes)
             fix = f"set hardware.devices={per_node} and hardware.num_nodes={started.nodes}"
             yield (
-                f"{started.by} started {started.world} processes on {started.nodes} machines, and hardware has "
-                f"{self.processes} on each of {self.nodes}: {'start equally many on each' if rest else fix}"
+                f"{started.by} started {started.world} processes (machines: {started.nodes}), and hardware has "
+                f"{self.processes * self.nodes} (machines: {self.nodes}): "
+                + ("start equally many on each" if rest else fix)
             )
 
     @property

@@ -209,9 +209,9 @@ def test_several_machines_are_counted_by_what_the_launcher_started(
         (
             TORCHRUN,
             {"devices": 2, "num_nodes": 2},
-            "torchrun started 8 processes on 2 machines, and hardware has 2",
+            "torchrun started 8 processes (machines: 2), and hardware has 4 (machines: 2)",
         ),
-        (SRUN, {"devices": 1}, "on each of 1: set hardware.devices=4 and hardware.num_nodes=2"),
+        (SRUN, {"devices": 1}, "has 1 (machines: 1): set hardware.devices=4 and hardware.num_nodes=2"),
         (SRUN | {"SLURM_STEP_NUM_TASKS": "3"}, {"num_nodes": "auto"}, "start equally many on each"),
     ],
 )

@@ -118,7 +118,7 @@ def test_what_a_launcher_started_and_hardware_has_not_is_one_line(tmp_path: Path
     ((status, output),) = commands(["train", *TINY, *paths(tmp_path)], tmp_path, torchrun(2)[:1])
     assert status == 2
     assert output.startswith(
-        "freqgan: torchrun started 2 processes on 1 machines, and hardware has 1 on each of 1: set "
+        "freqgan: torchrun started 2 processes (machines: 1), and hardware has 1 (machines: 1): set "
     )
     assert output.count("\n") == 1
     status, output = commands(["train", *TINY, *paths(tmp_path), *SEVERAL], tmp_path, [{}])[0]
