@@ -101,6 +101,11 @@ VERBS = {
         "Describes how W&B shows runs like a given one, and saves that there.",
         (f"freqgan workspace {RUN}", f"freqgan workspace {RUN} project=freqgan apply=true"),
     ),
+    "pack": Verb(
+        "freqgan.pack",
+        "Packs a folder of images into tar shards for sets too large for a folder.",
+        ("freqgan pack root=pictures output=shards", "freqgan train data=shards data.root=shards"),
+    ),
 }
 
 

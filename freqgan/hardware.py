@@ -17,6 +17,7 @@ from typing import Any, Literal, final
 import torch
 
 from freqgan.errors import UserError
+from freqgan.launcher import launch
 
 log = logging.getLogger(__name__)
 
@@ -31,23 +32,24 @@ class Hardware:
 
     Args:
         accelerator: `auto` takes a GPU where there is one.
-        devices: per node; `auto` takes one on CPU and all GPUs otherwise.
-        num_nodes: machines; started by torchrun or SLURM.
+        devices: per machine, a process each; `auto` takes what torchrun or srun started, else all GPUs, else one CPU.
+        num_nodes: machines; torchrun or srun starts the processes on more than one, and `auto` counts them.
         strategy: `auto` is one process for one device and `ddp` for more.
         precision: of the training step; weights stay float32. `auto` is bf16 where that is the faster one.
         memory_format: of networks and images; `auto` is channels_last with bf16 and on GPUs, contiguous otherwise.
-        threads: per process; null takes OMP_NUM_THREADS or else the cores that this process may use.
+        threads: per process; null takes OMP_NUM_THREADS, else the cores that srun gave each task, else its share of
+            the cores there are.
         compile: compiles the networks; the first step takes minutes.
         deterministic: refuses operations whose result depends on timing.
         timeout_minutes: after which a process gives up waiting for the others.
 
     Raises:
-        UserError: the machine lacks such devices, or a number is out of its range.
+        UserError: the machine lacks such devices, a number is out of its range, or the launcher started others.
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     devices: int | Literal["auto"] = "auto"
-    num_nodes: int = 1
+    num_nodes: int | Literal["auto"] = 1
     strategy: Literal["auto", "ddp"] = "auto"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     memory_format: Literal["auto", "channels_last", "contiguous"] = "auto"
@@ -70,7 +72,27 @@ class Hardware:
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             yield "hardware.accelerator=gpu, but this machine has no GPU that PyTorch sees: use hardware=cpu"
         elif self.on_gpu and self.processes > (there := torch.cuda.device_count()):
-            yield f"hardware.devices={self.devices}, but this machine has {there}: set hardware.devices={there}"
+            yield (
+                f"hardware.devices={self.devices} is {self.processes} GPUs per machine, but this process sees {there}: "
+                f"set hardware.devices={there}, or start srun without --gpus-per-task"
+            )
+        yield from self._launch_problems()
+
+    def _launch_problems(self) -> Iterator[str]:
+        started = launch()
+        if started is None and self.num_nodes != 1:
+            yield (
+                f"hardware.num_nodes={self.num_nodes} means processes on several machines, and neither torchrun nor "
+                "srun started this one: start the command with one of them, or choose hardware=multi_gpu"
+            )
+        elif started is not None and self.processes * self.nodes != started.world:
+            per_node, rest = divmod(started.world, started.nodes)
+            fix = f"set hardware.devices={per_node} and hardware.num_nodes={started.nodes}"
+            yield (
+                f"{started.by} started {started.world} processes (machines: {started.nodes}), and hardware has "
+                f"{self.processes * self.nodes} (machines: {self.nodes}): "
+                + ("start equally many on each" if rest else fix)
+            )
 
     @property
     def on_gpu(self) -> bool:
@@ -82,7 +104,17 @@ class Hardware:
         """Processes on this machine."""
         if isinstance(self.devices, int):
             return self.devices
+        if (started := launch()) is not None:
+            return started.world // started.nodes
         return torch.cuda.device_count() if self.on_gpu else 1
+
+    @property
+    def nodes(self) -> int:
+        """Machines."""
+        if isinstance(self.num_nodes, int):
+            return self.num_nodes
+        started = launch()
+        return 1 if started is None else started.nodes
 
     @property
     def bf16(self) -> bool:
@@ -101,28 +133,51 @@ class Hardware:
 
     def apply(self) -> None:
         """Sets threads, the allocator and determinism for this process."""
-        torch.set_num_threads(self.threads or _threads_available() // (1 if self.on_gpu else self.processes) or 1)
+        threads = self.threads or _threads_of_a_process(self.processes)
+        torch.set_num_threads(threads)
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # else Lightning sets a number of its own
+        if self.deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
         torch.use_deterministic_algorithms(self.deterministic)
         torch.backends.cudnn.benchmark = not self.deterministic
         keep_freed_memory()
 
-    def trainer_arguments(self) -> dict[str, Any]:
-        """Arguments of Lightning's Trainer."""
+    def meet(self) -> None:
+        """Joins the processes that torchrun or srun started, before anything is decided."""
+        from freqgan.systems import parallel
+
+        if self._is_parallel:
+            parallel.meet(self._backend, self._timeout)
+
+    def trainer_arguments(self, *plugins: Any) -> dict[str, Any]:
+        """Arguments of Lightning's Trainer.
+
+        Args:
+            *plugins: of the caller's own.
+        """
+        from freqgan.systems import parallel
+
+        ddp = parallel.UnwrappedDDP(process_group_backend=self._backend, timeout=self._timeout)
         return {
             "accelerator": "gpu" if self.on_gpu else "cpu",
             "devices": self.processes,
-            "num_nodes": self.num_nodes,
-            "strategy": self._strategy(),
+            "num_nodes": self.nodes,
+            "strategy": ddp if self._is_parallel else "auto",
             "precision": "bf16-mixed" if self.bf16 else "32-true",
+            "plugins": [parallel.environment(), *plugins],
         }
 
-    def _strategy(self) -> Any:
-        if self.strategy == "auto" and self.processes * self.num_nodes == 1:
-            return "auto"
-        from freqgan.systems.parallel import UnwrappedDDP
+    @property
+    def _is_parallel(self) -> bool:
+        return self.strategy == "ddp" or self.processes * self.nodes > 1
 
-        backend = "nccl" if self.on_gpu else "gloo"
-        return UnwrappedDDP(process_group_backend=backend, timeout=timedelta(minutes=self.timeout_minutes))
+    @property
+    def _backend(self) -> str:
+        return "nccl" if self.on_gpu else "gloo"
+
+    @property
+    def _timeout(self) -> timedelta:
+        return timedelta(minutes=self.timeout_minutes)
 
 
 def cpu_is_fast_in_bf16() -> bool:
@@ -146,6 +201,11 @@ def keep_freed_memory() -> None:
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
-def _threads_available() -> int:
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) > 0 else len(os.sched_getaffinity(0))
+def _threads_of_a_process(processes: int) -> int:
+    """What the environment grants each process, or its share of the cores: spinning on another's costs tenfold."""
+    started = launch()
+    names = ("OMP_NUM_THREADS", *(["SLURM_CPUS_PER_TASK"] if started is not None and started.by == "srun" else []))
+    for granted in (os.environ.get(name, "") for name in names):
+        if granted.isdigit() and int(granted) > 0:
+            return int(granted)
+    return max(1, len(os.sched_getaffinity(0)) // processes)

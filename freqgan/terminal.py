@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from freqgan.launcher import is_rank_zero
+
 
 @contextmanager
 def log_to(handler: logging.Handler) -> Iterator[None]:
@@ -20,7 +22,13 @@ def log_to(handler: logging.Handler) -> Iterator[None]:
 
 
 def stderr_handler() -> logging.Handler:
-    """Rich lines in a terminal, plain ones in a file or pipe."""
+    """Rich lines in a terminal, plain ones in a file or pipe; of several processes, all but one only warn."""
+    handler = _handler()
+    handler.setLevel(logging.INFO if is_rank_zero() else logging.WARNING)
+    return handler
+
+
+def _handler() -> logging.Handler:
     if not sys.stderr.isatty():
         plain = logging.StreamHandler()
         plain.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))

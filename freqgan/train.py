@@ -15,11 +15,12 @@ from rich.console import Console
 from freqgan import callbacks, config, runs
 from freqgan.errors import StorageError
 from freqgan.hardware import Hardware
+from freqgan.launcher import is_rank_zero
 from freqgan.lifetime import end_with_parent
 from freqgan.metrics.ranks import on_first
-from freqgan.runs.session import is_rank_zero, session, told
+from freqgan.ops.global_batch import world_size
+from freqgan.runs.session import session, told, told_by_rank_zero
 from freqgan.systems import Clock, System
-from freqgan.systems.parallel import UnwrappedDDP, world_size
 
 log = logging.getLogger("freqgan")
 
@@ -49,11 +50,10 @@ def main(cfg: DictConfig) -> None:
 
 def of_rank_zero(hardware: Hardware, settle: Callable[[], runs.Choice]) -> runs.Choice:
     """Rank zero's choice, on every process that it started or that was started beside it."""
-    strategy = hardware.trainer_arguments()["strategy"]
-    if isinstance(strategy, UnwrappedDDP):
-        strategy.meet()
+    hardware.meet()
     if world_size() > 1 or is_rank_zero():
-        return on_first(settle)
+        with told_by_rank_zero():
+            return on_first(settle)
     end_with_parent()
     return told()
 
@@ -77,9 +77,8 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
     around = [journal, grid, callbacks.Interruption(), *build_all(settings["callbacks"]), judge]
     quiet_lightning()
     trainer = pl.Trainer(
-        **hardware.trainer_arguments(),
+        **hardware.trainer_arguments(callbacks.AtomicCheckpointIO()),
         callbacks=[*around, store],
-        plugins=[callbacks.AtomicCheckpointIO()],
         logger=False,
         max_epochs=-1,
         enable_checkpointing=False,

@@ -1,14 +1,18 @@
 """Commands in forked children: the imports are paid once, and a child may be killed at any point."""
 
+import json
 import multiprocessing
 import os
 import signal
+import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 # Imported here so that no child has to.
 from freqgan import cli
@@ -27,26 +31,109 @@ def command(arguments: list[str], folder: Path, *, before: Callable[[], None] = 
     Args:
         before: called in the child first, to prepare a fault.
     """
-    output = folder / f"output_{len(list(folder.glob('output_*')))}.txt"
+    ((status, output),) = commands(arguments, folder, [{}], before=before)
+    return status, output
 
-    def child() -> None:
+
+def commands(
+    arguments: list[str], folder: Path, places: list[dict[str, str]], *, before: Callable[[], None] = lambda: None
+) -> list[tuple[int, str]]:
+    """Runs one command as several processes at once; a place is what a launcher adds to the environment of each."""
+    first = len(list(folder.glob("output_*")))
+    outputs = [folder / f"output_{first + number}.txt" for number in range(len(places))]
+
+    def child(output: Path, place: dict[str, str]) -> None:
         sys.stdout = sys.stderr = output.open("w", buffering=1)
+        os.environ.update(place)
         before()
         status = cli.main(arguments)
         sys.stdout.flush()
         os._exit(status)
 
-    process = multiprocessing.get_context("fork").Process(target=child)
-    process.start()
-    process.join(120)
-    assert process.exitcode is not None, "the command hangs"
-    return process.exitcode, output.read_text()
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=child, args=pair) for pair in zip(outputs, places, strict=True)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode is not None, "the command hangs"
+    return [(process.exitcode, output.read_text()) for process, output in zip(processes, outputs, strict=True)]
 
 
 def train(folder: Path, *extra: str, before: Callable[[], None] = lambda: None) -> tuple[int, str]:
     """`freqgan train` of the smallest model, with its runs in `folder`."""
-    paths = [f"paths.output_dir={folder}", f"paths.cache_dir={folder / 'cache'}", "name=tiny"]
-    return command(["train", *TINY, *paths, *extra], folder, before=before)
+    return command(["train", *TINY, *paths(folder), *extra], folder, before=before)
+
+
+def paths(folder: Path) -> list[str]:
+    """Everything that a run writes goes into one folder."""
+    return [f"paths.output_dir={folder}", f"paths.cache_dir={folder / 'cache'}", "name=tiny"]
+
+
+def torchrun(processes: int, *, machines: int = 1) -> list[dict[str, str]]:
+    """The environment that torchrun gives each process."""
+    per_machine = processes // machines
+    shared = {
+        "TORCHELASTIC_RUN_ID": "none",
+        "GROUP_WORLD_SIZE": str(machines),
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(per_machine),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }
+    return [
+        shared | {"RANK": str(n), "GROUP_RANK": str(n // per_machine), "LOCAL_RANK": str(n % per_machine)}
+        for n in range(processes)
+    ]
+
+
+def srun(processes: int, *, machines: int = 1) -> list[dict[str, str]]:
+    """The environment that srun gives each task."""
+    per_machine = processes // machines
+    shared = {
+        "SLURM_JOB_ID": "4711",
+        "SLURM_JOB_NUM_NODES": str(machines),
+        "SLURM_JOB_NODELIST": "localhost",
+        "SLURM_NODELIST": "localhost",
+        "SLURM_NNODES": str(machines),
+        "SLURM_NTASKS": str(processes),
+        "SLURM_STEP_ID": "0",
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_NUM_NODES": str(machines),
+        "SLURM_STEP_NUM_TASKS": str(processes),
+        "MASTER_PORT": str(free_port()),
+    }
+    return [
+        shared | {"SLURM_PROCID": str(n), "SLURM_NODEID": str(n // per_machine), "SLURM_LOCALID": str(n % per_machine)}
+        for n in range(processes)
+    ]
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def on_ranks(count: int, folder: Path, scenario: Callable[[], Any]) -> list[Any]:
+    """What a scenario returns, as JSON, on each of several processes that are joined by gloo."""
+
+    def child(rank: int) -> None:
+        torch.set_num_threads(1)
+        dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=count)
+        (store.parent / f"rank_{rank}.json").write_text(json.dumps(scenario()))
+        dist.destroy_process_group()
+
+    store = Path(tempfile.mkdtemp(dir=folder)) / "store"
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=child, args=(rank,)) for rank in range(count)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        process.kill()
+    return [json.loads((store.parent / f"rank_{rank}.json").read_text()) for rank in range(count)]
 
 
 def signal_at(step: int, signum: int = signal.SIGKILL) -> Callable[[], None]:

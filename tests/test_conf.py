@@ -23,6 +23,7 @@ GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
 OPTIONS = {group: list(WORDS.options(group)) for group in GROUPS if group != "hydra"}
 DELTAS = [(group, option) for group in ("experiment", "debug") for option in OPTIONS[group]]
 NEEDED = {"frequency_gan/folder": ["data.root=pictures"]}
+NEEDED_BY_VERB = {"pack": ["root=pictures", "output=shards"]}
 # The n-th options of all groups together, until every option had its turn: composing each alone takes a minute.
 LEAVES = {group: options for group, options in OPTIONS.items() if group not in ("experiment", "debug")}
 TOGETHER = [
@@ -60,7 +61,9 @@ def test_the_options_that_a_primary_config_chooses_exist(verb: str) -> None:
 
 @pytest.mark.parametrize("choices", TOGETHER, ids=" ".join)
 def test_options_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
-    config.check(compose("train", *choices, *(["data.root=pictures"] if "data=image_folder" in choices else [])))
+    config.check(
+        compose("train", *choices, *(["data.root=x"] if {"data=image_folder", "data=shards"} & {*choices} else []))
+    )
 
 
 @pytest.mark.parametrize(("group", "option"), DELTAS, ids=str)
@@ -70,7 +73,8 @@ def test_delta_composes_and_passes_all_nets(group: str, option: str) -> None:
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "evaluate"])
 def test_verb_composes_and_passes_its_root_schema(verb: str) -> None:
-    config.check(compose(verb, *(["run=somewhere"] if "run" in ROOTS[verb].model_fields else [])), ROOTS[verb])
+    needed = ["run=somewhere"] if "run" in ROOTS[verb].model_fields else NEEDED_BY_VERB.get(verb, [])
+    config.check(compose(verb, *needed), ROOTS[verb])
 
 
 def test_evaluate_composes_with_the_groups_of_train() -> None:

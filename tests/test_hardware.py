@@ -1,10 +1,14 @@
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from freqgan import hardware as module
 from freqgan.errors import UserError
@@ -12,11 +16,28 @@ from freqgan.hardware import Hardware, keep_freed_memory
 from freqgan.systems.parallel import UnwrappedDDP
 
 CONF = Path(__file__).parents[1] / "conf" / "hardware"
+TORCHRUN = {"TORCHELASTIC_RUN_ID": "1", "GROUP_WORLD_SIZE": "2", "WORLD_SIZE": "8", "RANK": "5"}
+SRUN = {
+    "SLURM_STEP_NUM_TASKS": "8",
+    "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_PROCID": "5",
+    "SLURM_STEP_NODELIST": "n[1-2]",
+    "SLURM_STEP_ID": "0",
+    "SLURM_JOB_ID": "1",
+    "SLURM_CPUS_PER_TASK": "6",
+}
+DERIVED = ("SLURM_NTASKS", "SLURM_NNODES", "SLURM_NTASKS_PER_NODE", "MASTER_ADDR", "MASTER_PORT")
 LAST, FIRST = torch.channels_last, torch.contiguous_format
 
 
 def machine(
-    monkeypatch: pytest.MonkeyPatch, *, gpus: int = 0, gpu_units: bool = False, cpu_units: bool = False, cores: int = 8
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    gpus: int = 0,
+    gpu_units: bool = False,
+    cpu_units: bool = False,
+    cores: int = 8,
+    launcher: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """A machine of these facts."""
 
@@ -28,7 +49,11 @@ def machine(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_bf16_supported)
     monkeypatch.setattr(module, "cpu_is_fast_in_bf16", lambda: cpu_units)
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(cores)))
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in ("OMP_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG", *TORCHRUN, *SRUN, *DERIVED):
+        monkeypatch.setenv(name, "")  # so that it is put back whatever a test does
+        monkeypatch.delenv(name)
+    for name, value in launcher.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +91,7 @@ def test_auto_takes_what_the_machine_is_fast_at(
         ({}, "2,1", 8),
         ({"threads": 5}, "3", 5),
         ({"devices": 2}, None, 4),
-        ({"devices": 3}, "3", 1),
+        ({"devices": 3}, "3", 3),  # for each process
         ({"devices": 16}, None, 1),
     ],
 )
@@ -80,20 +105,43 @@ def test_threads(monkeypatch: pytest.MonkeyPatch, settings: Any, environment: st
     assert asked == [threads]
 
 
-def test_processes_on_gpus_do_not_share_the_cores_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_on_gpus_share_the_cores_too(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, gpus=4)
     asked: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
     Hardware().apply()
-    assert asked == [8]
+    assert asked == [2]
+
+
+def test_tasks_of_srun_have_the_cores_that_it_gave_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    for launcher in (SRUN, SRUN | {"SLURM_STEP_NUM_TASKS": "1", "SLURM_STEP_NUM_NODES": "1"}):
+        machine(monkeypatch, launcher=launcher)
+        several = launcher is SRUN
+        Hardware(accelerator="cpu", devices=4, num_nodes=2 if several else 1).apply()
+    assert asked == [6, 2]  # one task that starts four processes itself shares what it has
+
+
+def test_lightning_leaves_the_threads_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lightning_fabric.utilities.distributed import _set_num_threads_if_needed
+
+    machine(monkeypatch)
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    Hardware(devices=2, threads=3).apply()
+    _set_num_threads_if_needed(num_processes=2)
+    assert asked == [3]
 
 
 def test_determinism_is_set_and_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
     try:
         Hardware(accelerator="cpu", deterministic=True).apply()
         assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
         assert not torch.backends.cudnn.benchmark
     finally:
         Hardware(accelerator="cpu").apply()
@@ -135,18 +183,65 @@ def test_more_gpus_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     machine(monkeypatch, gpus=2)
     Hardware(devices=2)
     Hardware(accelerator="cpu", devices=4)
-    with pytest.raises(UserError, match=r"hardware\.devices=4, but this machine has 2: set hardware\.devices=2"):
+    with pytest.raises(UserError, match=r"hardware\.devices=4 is 4 GPUs .* sees 2: set hardware\.devices=2"):
         Hardware(devices=4)
+
+
+@pytest.mark.parametrize("launcher", [TORCHRUN, SRUN], ids=["torchrun", "srun"])
+def test_several_machines_are_counted_by_what_the_launcher_started(
+    monkeypatch: pytest.MonkeyPatch, launcher: dict[str, str]
+) -> None:
+    machine(monkeypatch, gpus=4, launcher=launcher)
+    for settings in (
+        {"num_nodes": "auto"},
+        {"num_nodes": 2, "devices": 4},
+        {"num_nodes": "auto", "accelerator": "cpu"},
+    ):
+        arguments = Hardware(**settings, strategy="ddp").trainer_arguments()
+        assert (arguments["num_nodes"], arguments["devices"]) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "settings", "line"),
+    [
+        ({}, {"num_nodes": 2}, "hardware.num_nodes=2 means processes on several machines, and neither torchrun nor"),
+        ({}, {"num_nodes": "auto"}, "hardware.num_nodes=auto means processes on several machines"),
+        (
+            TORCHRUN,
+            {"devices": 2, "num_nodes": 2},
+            "torchrun started 8 processes (machines: 2), and hardware has 4 (machines: 2)",
+        ),
+        (SRUN, {"devices": 1}, "has 1 (machines: 1): set hardware.devices=4 and hardware.num_nodes=2"),
+        (SRUN | {"SLURM_STEP_NUM_TASKS": "3"}, {"num_nodes": "auto"}, "start equally many on each"),
+    ],
+)
+def test_devices_that_nobody_started_are_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, launcher: dict[str, str], settings: Any, line: str
+) -> None:
+    machine(monkeypatch, launcher=launcher)
+    with pytest.raises(UserError) as error:
+        Hardware(accelerator="cpu", **settings)
+    (only,) = error.value.lines
+    assert line in only
+
+
+def test_a_process_that_sees_its_own_gpu_alone_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, gpus=1, launcher=SRUN)
+    with pytest.raises(UserError, match=r"is 4 GPUs per machine, but this process sees 1: .* without --gpus-per-task"):
+        Hardware(num_nodes="auto")
 
 
 @pytest.mark.parametrize("path", sorted(CONF.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_config_makes_arguments_for_the_trainer(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    machine(monkeypatch, gpus=4, gpu_units=True, cpu_units=True)
+    launcher = TORCHRUN if path.stem == "multi_node" else {}
+    machine(monkeypatch, gpus=4, gpu_units=True, cpu_units=True, launcher=launcher)
     settings = yaml.safe_load(path.read_text())
     assert settings.pop("_target_") == "freqgan.hardware.Hardware"
     hardware = Hardware(**settings)
     arguments = hardware.trainer_arguments()
     strategy = arguments.pop("strategy")
+    (environment,) = arguments.pop("plugins")
+    assert type(environment) is (TorchElasticEnvironment if launcher else LightningEnvironment)
     accelerator, devices, num_nodes, parallel = {
         "auto": ("gpu", 4, 1, True),
         "cpu": ("cpu", 1, 1, False),

@@ -10,13 +10,12 @@ import pytest
 import torch
 
 from freqgan.runs import RunDirectory, read_checkpoint
-from tests.forked import TINY, only_run, train
+from tests.forked import TINY, free_port, only_run, train
 
 pytestmark = pytest.mark.slow
 
-# Batch statistics are each process's own, so that only networks without them have equal weights.
 NORMS = ["model.generator.norm=none", "model.discriminator.norm=none"]
-STEPS = [*NORMS, "optim=sgd", "hardware.precision=float32", "log_every_steps=2", "checkpoint.every_images=4"]
+STEPS = [*NORMS, "optim=sgd", "hardware.precision=float32", "log_every_steps=8", "checkpoint.every_images=16"]
 MEASURED = ["metrics=generation_small", "metrics.num_images=20", "metrics.num_real=40", "metrics.batch_size=8"]
 PROGRAM = [sys.executable, "-m", "freqgan.cli"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "-m", "freqgan.cli"]
@@ -41,40 +40,55 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
     content = read_checkpoint(run / "checkpoints" / "last.ckpt")
-    assert content["clock"]["images_seen"] == 16
+    assert content["clock"]["images_seen"] == 64
     state: dict[str, torch.Tensor] = content["state_dict"]
     return state
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
-    """The weights of one process after four steps."""
+    """The weights of one process after sixteen steps."""
     folder = tmp_path_factory.mktemp("alone")
-    status, output = train(folder, *STEPS, "budget.images=16")
+    status, output = train(folder, *STEPS, "budget.images=64")
     assert status == 0, output
     return weights(only_run(folder))
 
 
 def test_two_processes_train_and_continue_as_one(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
-    status, output = finish(start(PROGRAM, tmp_path, "budget.images=8"))
+    status, output = finish(start(PROGRAM, tmp_path, "budget.images=32"))
     assert status == 0, output
-    resume = ["budget.images=16", "resume=auto", "resume_override=[budget.images]"]
+    resume = ["budget.images=64", "resume=auto", "resume_override=[budget.images]"]
     status, output = finish(start(PROGRAM, tmp_path, *resume))
     assert status == 0, output
-    assert output.count("resumed at 8 images from ") == 1
+    assert output.count("resumed at 32 images from ") == 1
     run = RunDirectory(only_run(tmp_path))
     assert run.state() == "finished"
-    assert [row["images_seen"] for row in run.metrics] == [8, 16]
+    assert [row["images_seen"] for row in run.metrics] == [32, 64]
     for name, value in weights(run.path).items():
         torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-5)
 
 
 def test_processes_of_torchrun_share_one_run(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
-    status, output = finish(start(TORCHRUN, tmp_path, "budget.images=16", *MEASURED, "evaluation.at_start=off"))
+    judging = [*MEASURED, "evaluation.at_start=off", "evaluation.every_images=16"]
+    status, output = finish(start(TORCHRUN, tmp_path, "budget.images=64", *judging))
     assert status == 0, output
     run = RunDirectory(only_run(tmp_path))
     judged = [row for row in run.metrics if "val/fd_efficientnet_lite0_n20_real40" in row]
-    assert [row["images_seen"] for row in judged] == [4, 8, 12, 16]
+    assert [row["images_seen"] for row in judged] == [16, 32, 48, 64]
+    for name, value in weights(run.path).items():
+        torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-5)
+
+
+def test_two_machines_under_torchrun_share_one_run(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
+    meeting = [f"--rdzv-endpoint=localhost:{free_port()}", "--rdzv-backend=c10d", "--rdzv-id=1"]
+    agent = [*TORCHRUN[:3], "--nnodes=2", "--nproc-per-node=1", *meeting, *TORCHRUN[4:]]
+    several = ["hardware=multi_node", "hardware.accelerator=cpu", "budget.images=64"]
+    machines = [start(agent, tmp_path, *several) for _ in range(2)]
+    outcomes = [finish(machine) for machine in machines]
+    assert [status for status, _ in outcomes] == [0, 0], outcomes
+    assert sum(output.count("64/64 images") for _, output in outcomes) == 1
+    run = RunDirectory(only_run(tmp_path))
+    assert run.state() == "finished"
     for name, value in weights(run.path).items():
         torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-5)
 

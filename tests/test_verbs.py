@@ -15,7 +15,7 @@ from PIL import Image
 
 from freqgan import cli, config
 from freqgan.runs import RunDirectory, read_checkpoint, write_checkpoint
-from tests.forked import command, only_run, signal_at, train
+from tests.forked import TINY, command, only_run, paths, signal_at, tensors, train
 
 PROTOCOL = ["metrics=generation_small", "metrics.num_images=20", "metrics.num_real=40"]
 RESULT = "generation_efficientnet_lite0_n20_real40.json"
@@ -358,3 +358,43 @@ def test_tensorboard_gets_the_rows_and_the_pictures(tmp_path: Path, elsewhere: P
     assert [(event.step, event.value) for event in events.Scalars("train/generator_updates")] == [(16, 4.0)]
     assert [event.step for event in events.Images("samples/images")] == [0, 16]
     assert list(elsewhere.iterdir()) == []
+
+
+# pack
+
+
+def test_a_packed_folder_trains_as_the_folder_does_and_continues_exactly(tmp_path: Path) -> None:
+    photos, shards = tmp_path / "photos", tmp_path / "packed"
+    photos.mkdir()
+    for number in range(24):
+        picture = Image.linear_gradient("L").rotate(15 * number).resize((20, 16))
+        picture.save(photos / f"{number:02}.png")
+    status, output = command(["pack", f"root={photos}", f"output={shards}", "shard_mib=0.005"], tmp_path)
+    assert status == 0, output
+    assert f"shards, 0.0 MiB, in {shards}" in output
+    assert f"freqgan train data=shards data.root={shards}" in output
+    scenes = ("data=scenes", "data.source")
+    small = [setting for setting in TINY if not setting.startswith(scenes)]
+    runs: dict[str, tuple[str, list[str]]] = {
+        "folder": (f"data.root={photos}", ["data=image_folder"]),
+        "shards": (f"data.root={shards}", ["data=shards", "data.num_workers=0"]),
+        "killed": (f"data.root={shards}/shard-*.tar", ["data=shards", "data.num_workers=2"]),
+    }
+    states = {}
+    for name, (root, source) in runs.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        arguments = ["train", *source, root, *small, *SHORT, *paths(folder)]
+        if name == "killed":
+            status, _ = command(arguments, folder, before=signal_at(3))
+            assert status == -signal.SIGKILL
+        status, output = command([*arguments, "resume=auto"], folder)
+        assert status == 0, output
+        states[name] = tensors(read_checkpoint(only_run(folder) / "checkpoints" / "last.ckpt")["state_dict"])
+    assert states["folder"] == states["shards"] == states["killed"]
+
+
+def test_what_cannot_be_packed_is_one_line(tmp_path: Path) -> None:
+    status, output = command(["pack", f"root={tmp_path}", f"output={tmp_path / 'out'}"], tmp_path)
+    assert status == 2
+    assert "holds no image" in one_line(output)

@@ -1,5 +1,6 @@
 """Small modules that two networks or more are made of."""
 
+from freqgan.blocks.batch_norm import BatchNorm2d
 from freqgan.blocks.strided_convolution import DoublingConv2d, HalvingConv2d
 
-__all__ = ["DoublingConv2d", "HalvingConv2d"]
+__all__ = ["BatchNorm2d", "DoublingConv2d", "HalvingConv2d"]

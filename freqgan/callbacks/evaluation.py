@@ -127,6 +127,6 @@ class Evaluation(pl.Callback):
         self, trainer: pl.Trainer, system: System, protocol: GenerationProtocol | NoEvaluation
     ) -> dict[str, float]:
         data = trainer.datamodule  # type: ignore[attr-defined]
-        # Each process has batch statistics of its own; those of rank zero are the checkpoint's.
+        # A network may keep statistics of each process's own rows; those of rank zero are the checkpoint's.
         broadcast(system.ema.buffers())
         return system.measure(protocol, data, split=self.split, seed=self.seed, weights="ema", cache_dir=self.cache_dir)

@@ -7,7 +7,8 @@ from typing import Any, final
 import pytorch_lightning as pl
 
 from freqgan.errors import InterruptedRunError
-from freqgan.systems.parallel import greatest, world_size
+from freqgan.ops.global_batch import world_size
+from freqgan.systems.parallel import greatest
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 

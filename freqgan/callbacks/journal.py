@@ -16,10 +16,11 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from freqgan.errors import FreqganError
+from freqgan.launcher import is_rank_zero
 from freqgan.runs import RunDirectory
 from freqgan.runs.files import storage
-from freqgan.runs.session import is_rank_zero
 from freqgan.systems import System
+from freqgan.systems.parallel import averaged
 
 log = logging.getLogger(__name__)
 
@@ -134,9 +135,9 @@ class Journal(pl.Callback):
         self._tell(lambda mirror: mirror.evaluation(path, images_seen))
 
     def state_dict(self) -> dict[str, Any]:
-        """Terms of the steps since the last row."""
+        """Terms of the steps since the last row, over all processes."""
         return {
-            "sums": {name: total.cpu() for name, total in self._sums.items()},
+            "sums": {name: total.cpu() for name, total in averaged(self._sums).items()},
             "counts": dict(self._counts),
         }
 
@@ -156,7 +157,7 @@ class Journal(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Adds up the terms of a step, and writes their means when a row is due."""
+        """Adds up the terms of a step, and writes their means over steps and processes when a row is due."""
         assert isinstance(pl_module, System)
         for name, value in outputs.items():
             self._sums[name] = value + self._sums[name].to(value.device) if name in self._sums else value
@@ -165,7 +166,8 @@ class Journal(pl.Callback):
         if clock.steps % self.every_steps == 0 or clock.finished:
             images, then = self._since
             now = time.monotonic()
-            means = {f"train/{name}": float(total) / self._counts[name] for name, total in self._sums.items()}
+            sums = averaged(self._sums)
+            means = {f"train/{name}": float(total) / self._counts[name] for name, total in sums.items()}
             means["time/images_per_second"] = round((clock.images_seen - images) / max(now - then, 1e-9), 2)
             means["train/generator_updates"] = clock.generator_updates
             for player, optimizer in zip(pl_module.players(), trainer.optimizers, strict=True):

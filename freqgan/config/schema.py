@@ -187,6 +187,18 @@ class Workspace(Section):
     apply: bool
 
 
+class Pack(Section):
+    """Root of `pack`."""
+
+    paths: Paths
+    root: Text
+    output: Text
+    prefix: FolderName
+    shard_mib: Annotated[float, Field(gt=0)]
+    on_error: Literal["raise", "skip"]
+    max_pixels: Count
+
+
 ROOTS: Mapping[str, type[Section]] = {
     "train": Train,
     "check": Train,
@@ -197,6 +209,7 @@ ROOTS: Mapping[str, type[Section]] = {
     "runs": Runs,
     "doctor": Doctor,
     "workspace": Workspace,
+    "pack": Pack,
 }
 
 

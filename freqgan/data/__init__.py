@@ -9,6 +9,7 @@ from freqgan.data.image_folder import ImageFolder
 from freqgan.data.openmoji import OpenMoji
 from freqgan.data.ranges import to_bytes, to_signed_range
 from freqgan.data.scenes import Scenes
+from freqgan.data.shards import Shards
 from freqgan.data.splits import Split
 from freqgan.data.stream import TrainingStream, training_loader
 
@@ -23,6 +24,7 @@ __all__ = [
     "OpenMoji",
     "Sample",
     "Scenes",
+    "Shards",
     "Split",
     "TrainingStream",
     "UnreadableImageError",

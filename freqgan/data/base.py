@@ -21,11 +21,11 @@ class ImageDataset(Dataset[Sample], ABC):
 
     A sample has "image" (c, h, w), uint8 or, from sources deeper than 8 bits, float32 in [0, 1], and what the
     source knows besides: "image_b" (the same picture in the other domain), "caption" (all captions, a list of
-    str), "label_map" uint8 (h, w), "instance_map" int32 (h, w), "domain" (str). Constructing does no input or
-    output; `prepare` comes before everything else.
+    str), "class" (int), "label_map" uint8 (h, w), "instance_map" int32 (h, w), "domain" (str). Constructing does
+    no input or output; `prepare` comes before everything else.
 
     Args:
-        root: folder, for the sources that read one.
+        root: folder or files, for the sources that read any.
         image_size: side of the square images.
         channels: 1 (grey) or 3 (RGB).
         split: which part, told by a hash of each item's name.
@@ -34,8 +34,9 @@ class ImageDataset(Dataset[Sample], ABC):
         cache_dir: where decoded pixels are kept.
     """
 
-    reads_folder: ClassVar[bool] = False
-    num_classes: ClassVar[int | None] = None
+    reads: ClassVar[str | None] = None
+    """What `root` is; None for sources without."""
+    num_classes: int | None = None
     """Values that label maps take, 0 included; None without label maps."""
 
     def __init__(
@@ -60,9 +61,9 @@ class ImageDataset(Dataset[Sample], ABC):
             problems.append(f"data.split={split} must be one of {', '.join(get_args(Split))}")
         if on_error not in get_args(OnError):
             problems.append(f"data.on_error={on_error} must be one of {', '.join(get_args(OnError))}")
-        if self.reads_folder and not root:
-            problems.append("data.root is empty, wanted a folder of images: set data.root=<folder>")
-        if root and not self.reads_folder:
+        if self.reads and not root:
+            problems.append(f"data.root is empty, wanted {self.reads}")
+        if root and self.reads is None:
             problems.append(f"data.root={root} is not read by {type(self).__name__}: choose data=image_folder")
         if problems:
             raise UserError(*problems)

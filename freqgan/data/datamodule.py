@@ -16,8 +16,8 @@ from freqgan.data.base import ImageDataset, OnError, Sample
 from freqgan.data.cache import digest
 from freqgan.data.ranges import to_signed_range
 from freqgan.data.splits import Split
-from freqgan.data.stream import Batch, EndlessBatches, TrainingStream, training_loader
-from freqgan.errors import UserError
+from freqgan.data.stream import FAILURE, Batch, EndlessBatches, TrainingStream, training_loader
+from freqgan.errors import FreqganError, UserError
 from freqgan.ops.keyed_random import permutation
 
 _LISTED_SKIPS = 5
@@ -36,8 +36,8 @@ class DataModule(pl.LightningDataModule):
         image_size: side of the square images.
         channels: 1 (grey) or 3 (RGB).
         num_classes: values of the source's label maps, 0 included; None for sources without.
-        root: folder of the images, for sources that read one.
-        val_root: folder of the validation images; None takes `val_fraction` of `root` by a hash of the names.
+        root: folder or files of the images, for sources that read any.
+        val_root: the same for the validation images; None takes `val_fraction` of `root` by a hash of the names.
         val_fraction: share of the images that is never trained on.
         batch_size: images per optimiser update over all processes.
         num_workers: loading processes per training process; the batches are the same for any number.
@@ -166,6 +166,12 @@ class DataModule(pl.LightningDataModule):
             images_seen=self.images_seen, batch_size=self.batch_size, rank=rank, world_size=world_size
         )
         return training_loader(self._stream(), batches, num_workers=self.num_workers)
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Raise what went wrong in a loading process as it is; its own way of telling is a traceback."""
+        if isinstance(error := batch.get(FAILURE), FreqganError):
+            raise error
+        return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Convert images to [-1, 1] where the batch is used: bytes are a quarter of the transfer."""

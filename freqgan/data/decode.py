@@ -107,6 +107,24 @@ def decode(file: str | Path | BinaryIO, *, name: str = "", max_pixels: int = MAX
         return convert(ImageOps.exif_transpose(image))
 
 
+def decode_labels(file: str | Path | BinaryIO, *, name: str = "", max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """A label map in mode L: grey levels or palette indices as they are, for colours of a palette mean nothing.
+
+    Args:
+        file: a path, or a file opened in binary mode.
+        name: how errors call the file; its path by default.
+        max_pixels: larger images are refused before their pixels are read.
+
+    Raises:
+        UnreadableImageError: as for `decode`, or neither 8-bit grey nor a palette.
+    """
+    with _opened(file, name, max_pixels) as image:
+        if image.mode not in ("L", "P"):
+            raise ValueError(f"mode {image.mode} of a label map, wanted 8-bit grey or a palette")
+        image.load()
+        return Image.fromarray(np.asarray(image))
+
+
 @contextmanager
 def _opened(file: str | Path | BinaryIO, name: str, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     name = name or (os.fspath(file) if isinstance(file, str | Path) else "<file>")

@@ -37,7 +37,7 @@ class ImageFolder(ImageDataset):
         **settings: as for `ImageDataset`; `root` is the folder.
     """
 
-    reads_folder = True
+    reads = "a folder of images: set data.root=<folder>"
 
     def __init__(self, *, max_pixels: int = MAX_PIXELS, cache_limit_gib: float = 4.0, **settings: Any) -> None:
         super().__init__(**settings)

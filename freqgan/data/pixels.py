@@ -37,6 +37,14 @@ def square_pixels(image: Image.Image, *, image_size: int, channels: int, depth: 
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
+def square_labels(labels: Image.Image, *, image_size: int) -> np.ndarray:
+    """A label map cut and resized as `square_pixels` does, each label that of the nearest pixel: uint8 (h, w)."""
+    side = min(labels.size)
+    left, top = (labels.width - side) / 2, (labels.height - side) / 2
+    square = (left, top, left + side, top + side)
+    return np.array(labels.resize((image_size, image_size), Image.Resampling.NEAREST, box=square))
+
+
 def write_pixels(path: Path, shape: tuple[int, ...], dtype: np.dtype, images: Iterable[np.ndarray]) -> None:
     """Write images one after the other as one .npy array.
 

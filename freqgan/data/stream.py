@@ -11,14 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from freqgan.data.augment import Augment
 from freqgan.data.base import ImageDataset, Sample
-from freqgan.errors import UserError
+from freqgan.errors import FreqganError, UserError
 from freqgan.ops.keyed_random import permutation
 
-Batch = dict[str, Tensor | list[Any]]
+Batch = dict[str, Any]  # a tensor or a list for each key of the samples, or a failure alone
+FAILURE = "failure"  # of a loading process, on its way to the training process
 
 
 class TrainingStream(Dataset[Sample]):
@@ -38,7 +39,12 @@ class TrainingStream(Dataset[Sample]):
     def __getitem__(self, position: int) -> Sample:
         epoch, place = divmod(position, len(self.dataset))
         index = int(permutation(self.seed, "order", epoch, len(self.dataset))[place])
-        sample = self.dataset[index]
+        try:
+            sample = self.dataset[index]
+        except FreqganError as error:
+            if get_worker_info() is None:
+                raise
+            return {FAILURE: error}
         if self.augment is not None:
             sample = self.augment(sample, seed=self.seed, position=position)
         return {**sample, "position": position, "index": index}
@@ -95,7 +101,9 @@ def training_loader(stream: TrainingStream, batches: EndlessBatches, *, num_work
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Tensors stacked, integers as one int64 tensor, everything else as a list."""
+    """Tensors stacked, integers as one int64 tensor, everything else as a list; the first failure stands for all."""
+    if failed := [sample for sample in samples if FAILURE in sample]:
+        return failed[0]
     return {name: _collated([sample[name] for sample in samples]) for name in samples[0]}
 
 

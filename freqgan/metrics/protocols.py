@@ -14,6 +14,7 @@ from freqgan.features import FeatureNetwork
 from freqgan.metrics import ranks
 from freqgan.metrics.eight_bit import to_eight_bit
 from freqgan.metrics.real_cache import cache_file, keep, restore
+from freqgan.ops.global_batch import rank, world_size
 
 if TYPE_CHECKING:
     from freqgan.metrics.band_statistics import BandStatisticsDistance
@@ -185,8 +186,7 @@ class GenerationProtocol:
         return metrics
 
     def _real(self, real: Real, example: Tensor) -> Iterator[Tensor]:
-        rank, size = ranks.rank_and_size()
-        for images in islice(_first(real(), self.num_real), rank, None, size):
+        for images in islice(_first(real(), self.num_real), rank(), None, world_size()):
             if images.shape[1:] != example.shape[1:]:
                 raise UserError(
                     f"real images are {_shape(images)} (channels × height × width), generated ones "
@@ -195,8 +195,7 @@ class GenerationProtocol:
             yield images.to(example.device)
 
     def _generated(self, generate: Generate) -> Iterator[Tensor]:
-        rank, size = ranks.rank_and_size()
-        for start in range(rank * self.batch_size, self.num_images, size * self.batch_size):
+        for start in range(rank() * self.batch_size, self.num_images, world_size() * self.batch_size):
             count = min(self.batch_size, self.num_images - start)
             images = generate(start, count)
             if len(images) != count:

@@ -1,7 +1,7 @@
 """Evaluation split over processes: each measures its own batches, and the first one brings them together.
 
-No batch is padded or seen twice, so the number of processes does not change a metric; nothing is exchanged
-inside a loop, so processes may have different numbers of batches.
+Batch i belongs to process i modulo their number. No batch is padded or seen twice, so the number of processes does not
+change a metric; nothing is exchanged inside a loop, so processes may have different numbers of batches.
 """
 
 from collections.abc import Callable
@@ -11,17 +11,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from freqgan.errors import FreqganError
+from freqgan.ops.global_batch import rank, world_size
 
 T = TypeVar("T")
 R = TypeVar("R")
 State = dict[str, Any]  # of a metric: sums are tensors, collections are lists of tensors
-
-
-def rank_and_size() -> tuple[int, int]:
-    """This process's number and how many there are; batch i belongs to process i modulo their number."""
-    if dist.is_available() and dist.is_initialized():
-        return dist.get_rank(), dist.get_world_size()
-    return 0, 1
 
 
 def map_reduce(measure: Callable[[], T], finish: Callable[[list[T]], R]) -> R:
@@ -30,10 +24,9 @@ def map_reduce(measure: Callable[[], T], finish: Callable[[list[T]], R]) -> R:
     Raises:
         FreqganError: one was raised on some process; it is raised on all, so that none waits for the others.
     """
-    rank, size = rank_and_size()
-    if size == 1:
+    if world_size() == 1:
         return finish([measure()])
-    outcomes: list[Any] | None = [None] * size if rank == 0 else None
+    outcomes: list[Any] | None = [None] * world_size() if rank() == 0 else None
     dist.gather_object(_attempt(measure), outcomes)
     final = [_attempt(lambda: finish([_value(outcome) for outcome in outcomes])) if outcomes else None]
     dist.broadcast_object_list(final)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from freqgan.blocks import DoublingConv2d, HalvingConv2d
+from freqgan.blocks import BatchNorm2d, DoublingConv2d, HalvingConv2d
 from freqgan.errors import UserError
 
 Norm = Literal["batch", "instance", "group", "spectral", "none"]
@@ -85,7 +85,7 @@ def normalization(norm: Norm, channels: int) -> nn.Module:
     """The layer after a convolution; spectral norm wraps the convolution instead, so it adds nothing here."""
     match norm:
         case "batch":
-            return nn.BatchNorm2d(channels)
+            return BatchNorm2d(channels)
         case "instance":
             return nn.InstanceNorm2d(channels, affine=True)
         case "group":

@@ -13,17 +13,13 @@ from pathlib import Path
 import torch.distributed as dist
 
 from freqgan.errors import DivergedError, FreqganError, InterruptedRunError, StorageError, UserError
+from freqgan.launcher import is_rank_zero
 from freqgan.runs.directory import RunDirectory
 from freqgan.runs.resume import Choice
 from freqgan.terminal import log_to
 
 TOLD = "FREQGAN_RUN"  # by rank zero to the processes that it starts: its id, the run, the checkpoint, its images
 ON_ALL = {InterruptedRunError: "interrupted", DivergedError: "diverged"}  # errors that come on every process at once
-
-
-def is_rank_zero() -> bool:
-    """Whether this process is the one that writes; launchers tell the others their rank by environment."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
 def told() -> Choice:
@@ -34,7 +30,10 @@ def told() -> Choice:
         FreqganError: it has ended since.
     """
     if TOLD not in os.environ:
-        raise UserError("this is one of several processes, but hardware has one: set hardware=multi_node")
+        raise UserError(
+            f"LOCAL_RANK={os.environ.get('LOCAL_RANK')} says that this is one of several processes, but nothing that "
+            "freqgan knows has started them together: use torchrun or srun, or unset it"
+        )
     parent, run, checkpoint, images = json.loads(os.environ[TOLD])
     if parent != os.getppid():
         raise FreqganError("the first process of this run has ended")
@@ -49,8 +48,9 @@ def session(run: RunDirectory, choice: Choice) -> Iterator[None]:
 
     Raises:
         UserError: another process holds the run.
+        StorageError: the machine of one of the others does not share the directory.
     """
-    with _leading(run, choice) if is_rank_zero() else _following():
+    with _leading(run, choice) if is_rank_zero() else _following(run):
         yield
 
 
@@ -95,7 +95,21 @@ def _leading(run: RunDirectory, choice: Choice) -> Iterator[None]:
 
 
 @contextmanager
-def _following() -> Iterator[None]:
+def told_by_rank_zero() -> Iterator[None]:
+    """What rank zero raises on every process is reported by rank zero alone."""
+    try:
+        yield
+    except FreqganError as error:
+        if is_rank_zero():
+            raise
+        _wait_for_all()
+        raise SystemExit(error.exit_status) from error
+
+
+@contextmanager
+def _following(run: RunDirectory) -> Iterator[None]:
+    if not run.path.is_dir():
+        raise StorageError(f"{run.path} is not there on this machine: set paths.output_dir to a folder that all share")
     try:
         yield
     except (InterruptedRunError, DivergedError) as error:

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from freqgan.errors import DivergedError, UserError
+from freqgan.ops.global_batch import rank, world_size
 from freqgan.ops.keyed_random import key, torch_generator
 from freqgan.systems.clock import Clock
-from freqgan.systems.parallel import agree, average_gradients, rank, world_size
+from freqgan.systems.parallel import agree, average_gradients
 from freqgan.systems.rules import Batch, Known, Outputs, Player, Rows, Rules, Terms, Weights, detached, problems
 
 Part = tuple[Batch, Rows]

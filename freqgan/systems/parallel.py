@@ -5,35 +5,26 @@ unused parameters lets buffers drift. Averaging one flattened tensor before clip
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import final
 
 import torch
 import torch.distributed as dist
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor, nn
 
+from freqgan.launcher import Launch, launch
+from freqgan.ops.global_batch import world_size
+
 
 @final
 class UnwrappedDDP(DDPStrategy):
     """Lightning's process groups and launchers without its wrapper around the model."""
-
-    def meet(self) -> None:
-        """Meets the processes that torchrun or srun started beside this one; Lightning's own meet in training."""
-        for kind in (TorchElasticEnvironment, SLURMEnvironment):
-            if kind.detect() and not dist.is_initialized():
-                place = kind()
-                if self.process_group_backend == "nccl":
-                    torch.cuda.set_device(place.local_rank())
-                os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = place.main_address, str(place.main_port)
-                dist.init_process_group(
-                    self.process_group_backend,
-                    timeout=self._timeout,
-                    rank=place.global_rank(),
-                    world_size=place.world_size(),
-                )
 
     def configure_ddp(self) -> None:
         """Broadcasts rank zero's weights and buffers once, in place of the wrapper."""
@@ -41,14 +32,43 @@ class UnwrappedDDP(DDPStrategy):
         broadcast(self.lightning_module.state_dict().values())
 
 
-def world_size() -> int:
-    """Number of processes of this run."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+def meet(backend: str, timeout: timedelta) -> None:
+    """Meets the processes that torchrun or srun started beside this one; Lightning's own meet in training.
+
+    Args:
+        backend: gloo between CPUs, nccl between GPUs.
+        timeout: after which a process gives up waiting for the others.
+    """
+    if launch() is None or dist.is_initialized():
+        return
+    place = environment()
+    if backend == "nccl":
+        torch.cuda.set_device(place.local_rank())
+    os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = place.main_address, str(place.main_port)
+    dist.init_process_group(backend, timeout=timeout, rank=place.global_rank(), world_size=place.world_size())
 
 
-def rank() -> int:
-    """Number of this process, from 0."""
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+def environment() -> ClusterEnvironment:
+    """Where Lightning learns which process this one is; its own guess takes every batch script for a step of srun."""
+    started = launch()
+    if started is None:
+        return LightningEnvironment()
+    if started.by == "torchrun":
+        return TorchElasticEnvironment()
+    _describe_step(started)
+    # What a signal means is this package's own matter: a checkpoint, and exit status 143.
+    return SLURMEnvironment(auto_requeue=False)
+
+
+def _describe_step(step: Launch) -> None:
+    """Lightning reads what is said of the whole job: a step may be smaller, and is not alone on its port."""
+    nodes = os.environ["SLURM_STEP_NODELIST"]
+    port = 15000 + (31 * int(os.environ["SLURM_JOB_ID"]) + int(os.environ["SLURM_STEP_ID"])) % 15000
+    os.environ["SLURM_NTASKS"] = str(step.world)
+    os.environ["SLURM_NNODES"] = str(step.nodes)
+    os.environ["SLURM_NTASKS_PER_NODE"] = str(step.world // step.nodes)
+    os.environ.setdefault("MASTER_ADDR", SLURMEnvironment.resolve_root_node_address(nodes))
+    os.environ.setdefault("MASTER_PORT", str(port))
 
 
 def broadcast(tensors: Iterable[Tensor]) -> None:
@@ -68,6 +88,15 @@ def average_gradients(parameters: list[nn.Parameter]) -> None:
     flat /= world_size()
     for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(part.view_as(gradient))
+
+
+def averaged(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Means over processes of scalars that every process has under the same names."""
+    if world_size() == 1 or not values:
+        return dict(values)
+    flat = torch.stack(list(values.values()))
+    dist.all_reduce(flat)
+    return dict(zip(values, (flat / world_size()).unbind(), strict=True))
 
 
 def greatest(value: int) -> int:

@@ -1,4 +1,7 @@
-"""How many images a second each source gives through the training loader, one process and one thread."""
+"""How many images a second each source gives through the training loader, one process and one thread.
+
+Tar shards are held against a folder of the same files, both decoded at every access: reading by offset costs nothing.
+"""
 
 import statistics
 import tempfile
@@ -9,23 +12,27 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from freqgan.data import Augment, ImageDataset, ImageFolder, OpenMoji, Scenes, TrainingStream, training_loader
+from freqgan.data import Augment, ImageDataset, ImageFolder, OpenMoji, Scenes, Shards, TrainingStream, training_loader
+from freqgan.data.shard_writer import write_shards
 from freqgan.data.stream import EndlessBatches
-from tests.bench.timing import times
+from tests.bench.timing import median_ratio, times
 
 BATCH = 64
 PHOTOS = 64
+DECODED, SHARDS = "image_folder 64 px, decoded from 256 px JPEG", "shards 64 px, decoded from 256 px JPEG"
 
 
 def rows(rounds: int = 15) -> list[tuple[str, float, str]]:
-    """Name, images per CPU second, unit."""
+    """Name, images per CPU second or a ratio of them, unit or goal."""
     with _folder_of_photos() as root:
-        folder = {"root": root, "image_size": 64, "cache_dir": root / "cache"}
+        folder = {"root": root / "photos", "image_size": 64, "cache_dir": root / "cache"}
+        write_shards(root / "photos", root / "shards")
         sources = {
             "openmoji 32 px": OpenMoji(image_size=32),
             "openmoji 32 px, flipped": OpenMoji(image_size=32),
             "image_folder 64 px, cached": ImageFolder(**folder),
-            "image_folder 64 px, decoded from 256 px JPEG": ImageFolder(**folder, cache_limit_gib=0.0),
+            DECODED: ImageFolder(**folder, cache_limit_gib=0.0),
+            SHARDS: Shards(**(folder | {"root": root / "shards"})),
             "scenes 32 px": Scenes(image_size=32),
             "scenes 32 px, pencil": Scenes(image_size=32, domain="b"),
             "scenes 64 px": Scenes(image_size=64),
@@ -33,7 +40,9 @@ def rows(rounds: int = 15) -> list[tuple[str, float, str]]:
         augments = {name: Augment(horizontal_flip="flipped" in name) for name in sources}
         candidates = {name: _next_batch(source, augments[name]) for name, source in sources.items()}
         seconds = times(candidates, rounds)
-    return [(f"loader {name}", BATCH / statistics.median(measured), "images/s") for name, measured in seconds.items()]
+    speeds = [(f"loader {name}", BATCH / statistics.median(measured), "images/s") for name, measured in seconds.items()]
+    ratio = median_ratio(seconds[DECODED], seconds[SHARDS])
+    return [*speeds, ("shards / folder of the same files, images a second", ratio, ">= 0.95")]
 
 
 def _next_batch(dataset: ImageDataset, augment: Augment) -> Callable[[], object]:
@@ -48,9 +57,11 @@ def _folder_of_photos() -> Iterator[Path]:
     """Smooth noise as 256 px JPEG files: about as costly to decode as photographs."""
     with tempfile.TemporaryDirectory() as directory:
         rng = np.random.default_rng(0)
+        photos = Path(directory) / "photos"
+        photos.mkdir()
         for number in range(PHOTOS):
             coarse = Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8))
-            coarse.resize((256, 256), Image.Resampling.BICUBIC).save(Path(directory) / f"{number}.jpg", quality=90)
+            coarse.resize((256, 256), Image.Resampling.BICUBIC).save(photos / f"{number}.jpg", quality=90)
         yield Path(directory)
 
 

@@ -1,6 +1,5 @@
-import json
-import multiprocessing
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +10,13 @@ from torch import Tensor
 from freqgan.errors import DivergedError, UserError
 from freqgan.metrics import GenerationProtocol
 from freqgan.metrics.ranks import map_reduce, on_first
+from tests.forked import on_ranks
 
 # gloo's threads start only in the forked processes.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 _FAKE = torch.rand(21, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
 _REAL = torch.rand(23, 3, 4, 4, generator=torch.Generator().manual_seed(1)).square() * 2 - 1
-
-
-def _process(rank: int, folder: Path, scenario: Callable[[], Any]) -> None:
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=2)
-    (folder / f"{rank}.json").write_text(json.dumps(scenario()))
-    torch.distributed.destroy_process_group()
-
-
-def _on_two_ranks(folder: Path, scenario: Callable[[], Any]) -> list[Any]:
-    """What a scenario returns on each of two processes."""
-    context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=_process, args=(rank, folder, scenario)) for rank in range(2)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-        process.kill()
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 
 @pytest.fixture
@@ -52,7 +34,8 @@ def evaluate(pixels: Any, tmp_path: Path) -> Callable[..., dict[str, float]]:
     return run
 
 
-def test_two_processes_get_the_numbers_of_one(evaluate: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_get_the_numbers_of_one(evaluate: Any, tmp_path: Path, processes: int) -> None:
     def scenario(folder: str) -> dict[str, Any]:
         ids: list[int] = []
 
@@ -65,12 +48,13 @@ def test_two_processes_get_the_numbers_of_one(evaluate: Any, tmp_path: Path) -> 
         return {"ids": own, "measured": measured, "with real ones cached": evaluate(folder, generate)}
 
     alone = scenario("alone")
-    first, second = _on_two_ranks(tmp_path, lambda: scenario("together"))
-    for outcome in (first, second):
+    outcomes = on_ranks(processes, tmp_path, lambda: scenario("together"))
+    for outcome in outcomes:
         assert outcome["measured"] == pytest.approx(alone["measured"], rel=1e-9)
         assert outcome["with real ones cached"] == outcome["measured"]
-    assert sorted(first["ids"] + second["ids"]) == alone["ids"] == list(range(21))
-    assert len(second["ids"]) == 10
+    assert sorted(chain.from_iterable(outcome["ids"] for outcome in outcomes)) == alone["ids"] == list(range(21))
+    # Eleven batches, the last one of a single image, dealt out in turn.
+    assert [len(outcome["ids"]) for outcome in outcomes] == {2: [11, 10], 3: [8, 7, 6]}[processes]
 
 
 def test_an_error_on_one_process_is_raised_on_both(evaluate: Any, tmp_path: Path) -> None:
@@ -84,7 +68,7 @@ def test_an_error_on_one_process_is_raised_on_both(evaluate: Any, tmp_path: Path
             return str(error)
         return "no error"
 
-    assert _on_two_ranks(tmp_path, scenario) == ["images generated for the ids 2 to 3 are not finite"] * 2
+    assert on_ranks(2, tmp_path, scenario) == ["images generated for the ids 2 to 3 are not finite"] * 2
 
 
 def test_an_error_at_the_end_is_raised_on_both(tmp_path: Path) -> None:
@@ -98,7 +82,7 @@ def test_an_error_at_the_end_is_raised_on_both(tmp_path: Path) -> None:
             return str(error)
         return "no error"
 
-    assert _on_two_ranks(tmp_path, scenario) == ["first line\nsecond line"] * 2
+    assert on_ranks(2, tmp_path, scenario) == ["first line\nsecond line"] * 2
 
 
 def test_the_first_process_sees_all_results_in_order(tmp_path: Path) -> None:
@@ -106,7 +90,7 @@ def test_the_first_process_sees_all_results_in_order(tmp_path: Path) -> None:
         rank = torch.distributed.get_rank()
         return [map_reduce(lambda: rank + 5, lambda values: values), on_first(lambda: rank)]
 
-    assert _on_two_ranks(tmp_path, scenario) == [[[5, 6], 0]] * 2
+    assert on_ranks(2, tmp_path, scenario) == [[[5, 6], 0]] * 2
 
 
 def test_alone_nothing_is_exchanged() -> None:
