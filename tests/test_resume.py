@@ -121,7 +121,7 @@ def write_torn_row(journal: Journal, *_: object) -> None:
 
 # 64 images: checkpoints at 0, 12, 24, 36, 48, 60, 64, grids at 0, 20, 40, 60, 64, judgements at 24, 48, 64.
 POINTS = {f"step {step}": signal_at(step) for step in random.Random("seven").sample(range(1, 16), 7)} | {
-    "half a checkpoint": kill_in(files.torch, "save", 2, write_half),
+    "half a checkpoint": kill_in(torch, "save", 2, write_half),
     "a checkpoint without its name": kill_in(files, "verify_checkpoint", 4),
     "no last.ckpt": kill_in(checkpoint_store, "copy_whole", 5),
     "before pruning": kill_in(CheckpointStore, "_prune", 6),
