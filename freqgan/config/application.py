@@ -61,8 +61,10 @@ def run(verb: str, module: str, arguments: Sequence[str], *, report: Report, swe
 
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UsersConf)
-    request = overrides.read(verb, arguments, sweeps=sweep is not None)
-    if sweep is not None and (request.several or module == sweep) and not request.printed:
+    request = overrides.read(
+        verb, arguments, sweeps="never" if sweep is None else "always" if sweep == module else "asked"
+    )
+    if sweep is not None and request.several and not request.printed:
         return _sweep(sweep, request)
     try:
         # Hydra reads sys.argv; the verb sees the true one, from which Lightning starts its other processes.
