@@ -10,7 +10,7 @@ from typing import Any, final
 from freqgan.config.sweeping import SweepCommand
 from freqgan.runs.directory import RunDirectory
 from freqgan.sweeps.examine import Examined
-from freqgan.sweeps.log import last_line
+from freqgan.sweeps.log import reason
 from freqgan.sweeps.processes import Command, fork, wait
 from freqgan.sweeps.search import Proposal
 
@@ -83,6 +83,6 @@ def measure(command: SweepCommand, proposal: Proposal, examined: Examined, folde
     finally:
         child.kill()
     if status:
-        return Cost(failure=last_line(log, 0) or f"it ended with status {status}")
+        return Cost(failure=reason(log, 0, status))
     speeds = [row["time/images_per_second"] for row in run.metrics if "time/images_per_second" in row]
     return Cost(statistics.median(speeds[WARM_UP:]), float(run.record["peak_memory_gib"]))

@@ -19,7 +19,7 @@ from freqgan.runs.files import storage
 from freqgan.sweeps.engines import Engine
 from freqgan.sweeps.examine import Examined, Examiner
 from freqgan.sweeps.ledger import OPEN, STANDING, Ledger, Row, State
-from freqgan.sweeps.log import last_line
+from freqgan.sweeps.log import reason
 from freqgan.sweeps.processes import TICK, TIMED_OUT, Command, Handle
 from freqgan.sweeps.search import Proposal, Search
 
@@ -190,7 +190,7 @@ class Driver:
     def _ended(self, job: Job, status: int) -> None:
         """Writes down how a job ended."""
         state: State = STATES.get(status, "failed")
-        line = last_line(job.log, job.said)
+        line = reason(job.log, job.said, status)
         if job.unwanted and (status in STOPPED or status < 0):
             state = "pruned"
         elif status in STOPPED or (status < 0 and self._signals):
@@ -210,8 +210,8 @@ class Driver:
         else:
             row = self._record(row)
             took = f" in {row.seconds:.0f} s" if row.seconds is not None else ""
-            reason = f" ({textwrap.shorten(row.line, SHOWN, placeholder=' …')})" if row.line else ""
-            log.info("job %d %s%s: %s%s", row.number, row.state, took, " ".join(row.overrides), reason)
+            why = [f"({textwrap.shorten(row.line, SHOWN, placeholder=' …')})"] if row.line else []
+            log.info("job %d %s%s: %s", row.number, row.state, took, " ".join([*row.overrides, *why]))
         if row.state not in OPEN and (line := self.search.tell(row, run)):
             self._record(replace(row, line=line))
 
