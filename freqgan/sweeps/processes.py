@@ -139,9 +139,9 @@ def fork(command: Command) -> Child:
 
 
 def _status_of_fork(process: BaseProcess) -> int | None:
-    """The exit status; that of a kill where the fork server has died, and with it the news of its forks."""
+    """The exit status; a fork that lives on without its server, which would tell how it ends, is killed."""
     status = process.exitcode
-    if status == LOST and process.pid and _send(os.kill, process.pid, 0):
+    if status == LOST and process.pid and _send(os.kill, process.pid, signal.SIGKILL):
         return -signal.SIGKILL
     return status
 

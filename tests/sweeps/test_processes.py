@@ -148,6 +148,7 @@ def test_a_fork_is_the_program(tmp_path: Path) -> None:
     assert log.read_text() == "freqgan: unknown verb trian: did you mean train?\n"
 
 
+@pytest.mark.slow
 def test_a_fork_whose_server_dies_is_killed_and_the_next_one_has_another(tmp_path: Path) -> None:
     sleeper = fork_server().Process(target=time.sleep, args=(60,))
     sleeper.start()
