@@ -63,7 +63,11 @@ def assert_finished(folder: Path, uninterrupted: dict[str, object]) -> None:
     ],
 )
 def test_signals_end_a_sweep_that_the_same_command_finishes(
-    tmp_path: Path, signals: tuple[int, ...], status: int, uninterrupted: dict[str, object], capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    signals: tuple[int, ...],
+    status: int,
+    uninterrupted: dict[str, object],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     def send() -> None:
         until(lambda: steps(tmp_path))

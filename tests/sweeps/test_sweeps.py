@@ -56,9 +56,7 @@ def test_no_failure_touches_another_job(
     assert not run_of(tmp_path, rows["data.image_size=3"]).path.exists()
 
 
-def test_the_same_sweep_runs_only_what_is_missing_or_failed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_same_sweep_runs_only_what_is_missing_or_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = [FAULT, "callbacks.fault.kind=none,error", 'sweep.search.also=[["optim.lr=1e30"],["data.image_size=3"]]']
     assert sweep(tmp_path, *command) == 1
     whole = read_checkpoint(run_of(tmp_path, last(tmp_path)["callbacks.fault.kind=none"]).checkpoints()[0])
