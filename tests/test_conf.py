@@ -25,9 +25,8 @@ OPTIONS = {group: list(WORDS.options(group)) for group in (*GROUPS, *INNER) if g
 DELTAS = [(group, option) for group in ("experiment", "debug") for option in OPTIONS[group]]
 NEEDED = {"frequency_gan/folder": ["data.root=pictures"]}
 # The n-th options of all groups together, until every option had its turn: composing each alone takes a minute.
-LEAVES = {
-    group: options for group, options in OPTIONS.items() if not group.startswith(("experiment", "debug", "sweep"))
-}
+NO_LEAVES = ("experiment", "debug", "sweep")
+LEAVES = {group: options for group, options in OPTIONS.items() if group.partition("/")[0] not in NO_LEAVES}
 TOGETHER = [
     tuple(f"{group}={options[n % len(options)]}" for group, options in LEAVES.items())
     for n in range(max(map(len, LEAVES.values())))

@@ -1,4 +1,4 @@
-"""A callback that lets a job fail in one of many ways; chosen by `+callbacks.fault._target_=tests.sweeps.faults.Fault`."""
+"""A callback that lets a job fail in one of many ways, chosen on its command line."""
 
 import os
 import signal
