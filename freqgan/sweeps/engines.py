@@ -105,8 +105,11 @@ class Submitit(Engine):
         try:
             self._executor = self.submitit.AutoExecutor(folder / "submitit", cluster=self.cluster)
             self._executor.update_parameters(**self.parameters)
-        except (NameError, TypeError, ValueError, RuntimeError, OSError) as error:
-            raise UserError(f"sweep.engine: submitit refuses cluster={self.cluster} ({error})") from error
+        except (AssertionError, NameError, TypeError, ValueError, RuntimeError, OSError) as error:
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(
+                f"sweep.engine: submitit refuses cluster={self.cluster} or its parameters ({why})"
+            ) from error
 
     def start(self, command: Command, slot: int) -> Handle:
         """Puts a job in the queue."""
@@ -229,5 +232,7 @@ def needed(package: str, extra: str) -> Any:
     """
     try:
         return import_module(package)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
         raise UserError(f"{package} is not installed: pip install 'freqgan[{extra}]'") from error
