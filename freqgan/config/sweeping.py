@@ -59,7 +59,10 @@ class SweepCommand:
         settings, others = _section(request)
         command = CommandLine(request.verb, request.words, several=True)
         filed = command.parse_all([f"{key}={text}" for key, text in _flat(settings["parameters"])])
-        overrides = {override.key_or_group: override for override in [*filed, *others]}  # the last one wins
+        overrides: dict[str, Override] = {}
+        for override in [*filed, *others]:
+            overrides.pop(override.key_or_group, None)  # the last one wins, in its own place
+            overrides[override.key_or_group] = override
         if own := overrides.keys() & {"resume", "resume_override", "paths.run_dir"}:
             raise UserError(*(f"{key} is each job's own matter: a sweep resumes by itself" for key in sorted(own)))
         texts = [command.for_hydra(override) for override in overrides.values()]

@@ -57,7 +57,7 @@ def assert_finished(folder: Path, uninterrupted: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("signals", "status"),
     [
-        pytest.param((signal.SIGTERM,), 143, id="SIGTERM"),
+        pytest.param((signal.SIGTERM,), 143, id="SIGTERM", marks=pytest.mark.slow),
         pytest.param((signal.SIGINT,), 130, id="Ctrl-C", marks=pytest.mark.slow),
         pytest.param((signal.SIGINT, signal.SIGINT), 130, id="Ctrl-C twice", marks=pytest.mark.slow),
     ],

@@ -80,6 +80,7 @@ def test_the_same_sweep_runs_only_what_is_missing_or_failed(tmp_path: Path, caps
     assert tensors(read_checkpoint(run_of(tmp_path, again).checkpoints()[0])) == tensors(whole)
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_done_does_nothing_and_a_larger_one_adds_to_it(tmp_path: Path) -> None:
     assert sweep(tmp_path, "seed=2,3") == 0
     before = ledger(tmp_path)
@@ -103,6 +104,7 @@ def test_a_sweep_that_is_done_does_nothing_and_a_larger_one_adds_to_it(tmp_path:
     assert tensors(read_checkpoint(ours)) == tensors(read_checkpoint(only_run(alone) / "checkpoints" / "last.ckpt"))
 
 
+@pytest.mark.slow
 def test_other_data_make_another_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -118,3 +120,14 @@ def test_other_data_make_another_job(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert first.keys() == second.keys()
     assert not set(first.values()) & set(second.values())
     assert {row.attempt for row in last(tmp_path).values()} == {1}
+
+
+@pytest.mark.slow
+def test_each_job_is_a_run_of_its_own_in_weights_and_biases(tmp_path: Path) -> None:
+    assert sweep(tmp_path, "logger=wandb", FAULT, "callbacks.fault.kind=none,error") == 1
+    runs = [run_of(tmp_path, row) for row in last(tmp_path).values()]
+    assert len({run.record["wandb_id"] for run in runs}) == 2
+    for run in runs:
+        assert run.record["wandb_mode"] == "offline"
+        assert run.config["group"] == "it"
+        assert len(list(run.path.glob("wandb/offline-run-*/*.wandb"))) == 1
