@@ -1,5 +1,6 @@
 """`freqgan plan`: what a sweep would run and cost, from a few measured steps, before anything starts."""
 
+import shutil
 import textwrap
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ from freqgan.config.sweeping import SweepCommand
 from freqgan.runs.directory import RunDirectory
 from freqgan.sweeps.cost import Cost, Meter
 from freqgan.sweeps.examine import Examined, Examiner
+from freqgan.sweeps.optuna import STUDY
 from freqgan.sweeps.search import Proposal
 
 WIDEST = 10_000
@@ -33,19 +35,21 @@ def main(command: SweepCommand) -> int:
     """Prints a line per job and the total; returns 2 if no job could run."""
     engine, search = (config.build(command.settings[part]) for part in ("engine", "search"))
     with TemporaryDirectory() as folder, Examiner(command) as examine:
+        for memory in command.folder.glob(STUDY):
+            shutil.copy(memory, folder)  # of a search that has begun: planning adds nothing to it
         search.begin(command, Path(folder))
-        proposals = search.ask(1)
+        proposals, each = search.plan()
         examined = [examine(proposal.chosen) for proposal in proposals]
     meter, lines = Meter(), []
     for proposal, found in zip(proposals, examined, strict=True):
         done = RunDirectory(command.folder / found.key).state() == "finished"
-        cost = Cost() if found.refusal else meter(command, proposal, found)
+        cost = Cost() if found.refusal or done else meter(command, proposal, found)
         lines.append(Line(proposal, found, cost, done))
     console = Console()
     if not console.is_terminal:
         console.width = WIDEST  # what is read by a program is not folded
     console.print(table(lines))
-    console.print(total(lines, search.total // len(lines), engine.slots), soft_wrap=True, highlight=False)
+    console.print(total(lines, each, engine.slots), soft_wrap=True, highlight=False)
     console.print(f"nothing was started: `freqgan train -m` with the same arguments does, in {command.folder}")
     return 2 if lines and all(line.examined.refusal for line in lines) else 0
 
@@ -56,23 +60,22 @@ def table(lines: list[Line]) -> Table:
     found = Table(Column("job", justify="right"), "swept", *right, "note")
     for proposal, examined, cost, done in lines:
         swept = [str(proposal.number), " ".join(proposal.typed)]
-        if reason := examined.refusal or cost.failure:
-            known = [f"{examined.parameters:,}" if examined.parameters else "", "", "", "", ""]
-            found.add_row(*swept, *known, textwrap.shorten(reason, SHOWN, placeholder=" …"))
+        parameters = f"{examined.parameters:,}" if examined.parameters else ""
+        if reason := examined.refusal or cost.failure or ("finished already" if done else ""):
+            found.add_row(*swept, parameters, "", "", "", "", textwrap.shorten(reason, SHOWN, placeholder=" …"))
             continue
         budget = examined.settings["budget"]
-        numbers = [f"{cost.images(budget):,}", f"{cost.images_per_second:.0f}", f"{cost.memory_gib:.2f}"]
-        minutes = f"{cost.minutes(budget):.1f}"
-        found.add_row(*swept, f"{examined.parameters:,}", *numbers, minutes, "finished already" if done else "")
+        images, speed = f"{cost.images(budget):,}", f"{cost.images_per_second:.0f}"
+        found.add_row(*swept, parameters, images, speed, f"{cost.memory_gib:.2f}", f"{cost.minutes(budget):.1f}", "")
     return found
 
 
-def total(lines: list[Line], repeats: int, slots: int) -> str:
-    """How long what is left takes, and what it needs."""
+def total(lines: list[Line], each: int, slots: int) -> str:
+    """How long what is left takes, and what it needs; a line stands for `each` jobs."""
     left = [line for line in lines if not line.done and not line.examined.refusal and not line.cost.failure]
-    minutes = sum(line.cost.minutes(line.examined.settings["budget"]) for line in left) * repeats
-    memory = max((line.cost.memory_gib for line in left), default=0.0) * min(slots, len(left) * repeats)
+    minutes = sum(line.cost.minutes(line.examined.settings["budget"]) for line in left) * each
+    memory = max((line.cost.memory_gib for line in left), default=0.0) * min(slots, len(left) * each)
     refused = sum(bool(line.examined.refusal or line.cost.failure) for line in lines)
-    counted = f"{len(left) * repeats} jobs to run" + (f", {refused} cannot" if refused else "")
+    counted = f"{len(left) * each} jobs to run" + (f", {refused} cannot" if refused else "")
     together = f"{minutes:.1f} minutes of computing, {minutes / slots:.1f} in {slots} slot{'s' * (slots > 1)}"
     return f"{counted}: about {together}, {memory:.1f} GiB at once ({NOTE})"

@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from freqgan import cli
+from freqgan.config import overrides
+from freqgan.config.sweeping import SweepCommand
 from freqgan.errors import DivergedError, FreqganError, InterruptedRunError, StorageError, UserError
 from freqgan.vocabulary import Vocabulary, shipped_conf
 
@@ -90,11 +92,10 @@ def test_examples_can_be_pasted_into_bash_and_zsh(example: str) -> None:
     program, verb, *rest = shlex.split(example)
     assert program == "freqgan"
     assert verb in cli.VERBS
-    if verb in ("train", "check"):
-        assert (
-            cli.main([verb, "--cfg", "job", *(argument for argument in rest)] if "-m" not in rest else [verb, "-h"])
-            == 0
-        )
+    if "-m" in rest:
+        assert len(SweepCommand.read(overrides.read(verb, rest, sweeps="asked")).combinations()) > 1
+    elif verb in ("train", "check"):
+        assert cli.main([verb, "--cfg", "job", *rest]) == 0
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["doctor", "--help"], ["trian"]], ids=" ".join)
@@ -229,59 +230,31 @@ def test_a_verb_sees_its_config_the_true_arguments_and_sleeping_threads(
 # Several jobs
 
 
-@pytest.mark.parametrize(
-    ("statuses", "overall"),
-    [((0, 0), 0), ((0, 2), 2), ((2, 65), 1), ((1, 74), 1)],
-)
-def test_jobs_that_fail_do_not_stop_the_others(
-    statuses: tuple[int, ...], overall: int, verb: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    errors = {1: ValueError, 2: UserError, 65: DivergedError, 74: StorageError}
-    ran: list[str] = []
-
-    def main(cfg: Any) -> None:
-        status = statuses[len(ran)]
-        ran.append(cfg.name)
-        if status:
-            raise errors[status](f"{cfg.name} failed")
-
-    verb(main)
-    assert cli.main(["runs", "-m", "name=a,b"]) == overall
-    assert ran == ["a", "b"]
-    lines = capsys.readouterr().err.splitlines()
-    assert [line for line in lines if re.match(r"freqgan: job \d: name=[ab]$", line)] == [
-        "freqgan: job 0: name=a",
-        "freqgan: job 1: name=b",
-    ]
-    failed = [i for i, status in enumerate(statuses) if status]
-    assert len([line for line in lines if re.match(r"freqgan: .*[ab] failed$", line)]) == len(failed)
-    if failed:
-        assert lines[-1] == f"freqgan: {len(failed)} of 2 jobs failed: {', '.join(map(str, failed))}"
-    assert [str(path) for path in Path().rglob("*") if path.is_file()] == ["outputs/.hydra/multirun.yaml"]
-
-
-def test_a_signal_ends_all_jobs(verb: Any) -> None:
-    ran: list[str] = []
-
-    def main(cfg: Any) -> None:
-        ran.append(cfg.name)
-        raise InterruptedRunError(15, "saved")
-
-    verb(main)
-    with pytest.raises(SystemExit) as end:
-        cli.main(["runs", "-m", "name=a,b"])
-    assert end.value.code == 143
-    assert ran == ["a"]
-
-
-def test_jobs_are_checked_one_by_one(verb: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_train_and_plan_take_several_values(verb: Any, capsys: pytest.CaptureFixture[str]) -> None:
     ran: list[str] = []
     verb(lambda cfg: ran.append(cfg.name))
-    assert cli.main(["runs", "--multirun", "name=a,b/c"]) == 2
-    assert ran == ["a"]
-    assert "freqgan: name=b/c: wanted letters, digits, '-', '_' and '.' only: it names a folder\n" in (
-        capsys.readouterr().err
-    )
+    for flag in ("-m", "--multirun"):
+        assert cli.main(["runs", flag, "name=a,b"]) == 2
+        assert capsys.readouterr().err == (
+            "freqgan: runs takes one value for each key: only train and plan take several\n"
+        )
+    assert ran == []
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(("arguments", "module"), [(["train", "-m", "seed=1,2"], "sweep"), (["plan"], "plan")], ids=str)
+def test_a_sweep_is_handed_to_its_module(
+    arguments: list[str], module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(command: Any) -> int:
+        assert len(command.combinations()) == (2 if module == "sweep" else 1)
+        return 1
+
+    stand_in = ModuleType(f"freqgan.{module}")
+    stand_in.main = main  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, f"freqgan.{module}", stand_in)
+    assert cli.main(arguments) == 1
+    assert capsys.readouterr().err == ""
 
 
 # Hydra's own flags, and the user's own conf/
@@ -484,11 +457,3 @@ def test_a_mistake_in_the_users_own_file_is_one_line(text: str, line: str, capsy
     error = capsys.readouterr().err
     assert line in error
     assert error.count("\n") == 1, error
-
-
-def test_an_unwritable_folder_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("taken").touch()
-    assert cli.main(["runs", "-m", "name=a,b", "paths.output_dir=taken"]) == 2
-    error = capsys.readouterr().err
-    assert "taken" in error
-    assert error.count("\n") == 1

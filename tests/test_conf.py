@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from freqgan import config
 from freqgan.cli import VERBS
 from freqgan.config import signature, targets
-from freqgan.config.schema import ROOTS
+from freqgan.config.schema import ROOTS, SweepRoot
 from freqgan.config.stored import shipped_targets
 from freqgan.vocabulary import Vocabulary, shipped_conf, summary
 
@@ -20,12 +20,14 @@ CONF = shipped_conf()
 WORDS = Vocabulary((CONF,))
 FILES = sorted(CONF.rglob("*.yaml"))
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
-OPTIONS = {group: list(WORDS.options(group)) for group in GROUPS if group != "hydra"}
+INNER = {f"{group}/{name}": choice for group in GROUPS for name, choice in WORDS.inner_groups(group).items()}
+OPTIONS = {group: list(WORDS.options(group)) for group in (*GROUPS, *INNER) if group != "hydra"}
 DELTAS = [(group, option) for group in ("experiment", "debug") for option in OPTIONS[group]]
 NEEDED = {"frequency_gan/folder": ["data.root=pictures"]}
 NEEDED_BY_VERB = {"pack": ["root=pictures", "output=shards"]}
 # The n-th options of all groups together, until every option had its turn: composing each alone takes a minute.
-LEAVES = {group: options for group, options in OPTIONS.items() if group not in ("experiment", "debug")}
+NO_LEAVES = ("experiment", "debug", "sweep")
+LEAVES = {group: options for group, options in OPTIONS.items() if group.partition("/")[0] not in NO_LEAVES}
 TOGETHER = [
     tuple(f"{group}={options[n % len(options)]}" for group, options in LEAVES.items())
     for n in range(max(map(len, LEAVES.values())))
@@ -45,10 +47,10 @@ def compose(verb: str, *overrides: str) -> DictConfig:
 def test_every_file_is_a_primary_config_or_an_option_of_a_group_of_train() -> None:
     assert sorted(file.stem for file in FILES if file.parent == CONF) == sorted(VERBS) == sorted(ROOTS)
     assert len(FILES) == sum(map(len, OPTIONS.values())) + len(VERBS) + len(WORDS.options("hydra"))
-    assert set(GROUPS) == set(WORDS.defaults("train")) - {"local"}
+    assert {*GROUPS, *INNER} == set(WORDS.defaults("train")) - {"local"}
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [*GROUPS, *INNER])
 def test_every_group_has_an_option(group: str) -> None:
     assert WORDS.options(group)
 
@@ -69,6 +71,12 @@ def test_options_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(("group", "option"), DELTAS, ids=str)
 def test_delta_composes_and_passes_all_nets(group: str, option: str) -> None:
     config.check(compose("train", f"{group}={option}", *NEEDED.get(option, [])))
+
+
+@pytest.mark.parametrize("sweep", OPTIONS["sweep"])
+@pytest.mark.parametrize("inner", [f"{group}={option}" for group in INNER for option in OPTIONS[group]])
+def test_every_way_to_sweep_composes_and_passes_its_schema(sweep: str, inner: str) -> None:
+    config.check({"sweep": compose("train", f"sweep={sweep}", inner).sweep}, SweepRoot)
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "evaluate"])

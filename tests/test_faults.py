@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from freqgan.callbacks import CheckpointStore
-from freqgan.runs import RunDirectory, files, read_checkpoint
+from freqgan.runs import RunDirectory, read_checkpoint
 from freqgan.systems import FrequencyGAN, System
 from tests.forked import only_run, tensors, train
 

@@ -295,27 +295,6 @@ def test_check_counts_what_training_builds_and_touches_nothing(
     assert {row[0]: row[1] for row in rows if len(row) == 5}["LL1"] == "3x16x16"
 
 
-# Several jobs
-
-
-def test_a_sweep_runs_every_job_in_its_own_directory(tmp_path: Path) -> None:
-    status, output = train(tmp_path, *SHORT[1:], "-m", "transform=wavelet_haar,identity", "seed=1,2")
-    assert status == 0, output
-    runs = [RunDirectory(path.parent) for path in tmp_path.glob("tiny/*/run.json")]
-    jobs = {(run.config["transform"]["_target_"], run.config["seed"]) for run in runs}
-    transforms = ("freqgan.transforms.WaveletTransform", "freqgan.transforms.Identity")
-    assert jobs == set(itertools.product(transforms, (1, 2)))
-    assert [run.state() for run in runs] == ["finished"] * 4
-
-
-def test_an_impossible_job_does_not_stop_the_others(tmp_path: Path) -> None:
-    status, output = train(tmp_path, *SHORT, "-m", "data.image_size=33,16")
-    assert status == 2, output
-    assert re.search(r"^freqgan: data\.image_size=33 .*: the nearest sizes are \d+ and \d+", output, re.MULTILINE)
-    assert output.endswith("freqgan: 1 of 2 jobs failed: 0\n")
-    assert RunDirectory(only_run(tmp_path)).state() == "finished"
-
-
 # Loggers
 
 

@@ -70,8 +70,9 @@ def run(
 
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UsersConf)
-    request = overrides.read(verb, arguments, sweeps=sweep is not None, positional=positional)
-    if sweep is not None and (request.several or module == sweep) and not request.printed:
+    asked: overrides.Sweeps = "never" if sweep is None else "always" if sweep == module else "asked"
+    request = overrides.read(verb, arguments, sweeps=asked, positional=positional)
+    if sweep is not None and request.several and not request.printed:
         return _sweep(sweep, request)
     try:
         # Hydra reads sys.argv; the verb sees the true one, from which Lightning starts its other processes.

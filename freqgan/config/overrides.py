@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import iglob
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
@@ -24,6 +24,7 @@ from freqgan.errors import UserError
 from freqgan.suggest import hint, nearest
 from freqgan.vocabulary import Vocabulary
 
+Sweeps = Literal["never", "asked", "always"]
 ANSWERED_BY_HYDRA = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc", "--version")
 STORED = "stored"  # the option that stands for what the run in run=<dir> was trained with
 
@@ -56,13 +57,13 @@ class Request:
         return any(flag.partition("=")[0] in ANSWERED_BY_HYDRA for flag in self.flags)
 
 
-def read(verb: str, arguments: Sequence[str], *, sweeps: bool, positional: str = "") -> Request:
+def read(verb: str, arguments: Sequence[str], *, sweeps: Sweeps, positional: str = "") -> Request:
     """Reads a command line.
 
     Args:
         verb: names the primary config.
         arguments: overrides and Hydra's flags.
-        sweeps: whether the verb takes several values.
+        sweeps: whether a key may have several values: never, where the user asks for it, or always.
         positional: the list that arguments without `=`, and paths, go to; none are taken if empty.
 
     Raises:
@@ -80,21 +81,18 @@ def read(verb: str, arguments: Sequence[str], *, sweeps: bool, positional: str =
     if known.experimental_rerun:
         lines.append("--experimental-rerun unpickles its file, which can run anything: use resume=<run directory>")
     lines += [f"{a}: use -m, which starts a process for each job" for a in arguments if a.startswith("hydra.mode")]
-    several = known.multirun or any(a.startswith("sweep=") and a != "sweep=null" for a in arguments)
-    if several and not sweeps:
-        lines.append(f"{verb} takes one value for each key: only train and plan run several jobs")
+    asked = known.multirun or any(text.startswith("sweep=") and text != "sweep=null" for text in known.overrides)
+    several = asked or sweeps == "always"
+    if asked and sweeps == "never":
+        lines.append(f"{verb} takes one value for each key: only train and plan take several")
+    if not several:
+        about = [text for text in known.overrides if text.startswith(("sweep.", "sweep/"))]
+        lines += [f"{text}: it is about several jobs, as `freqgan train -m` runs them" for text in about]
     words = Vocabulary.here(*([Path(known.config_dir).absolute()] if known.config_dir else []))
     command = CommandLine(verb, words, several=several)
     places = [text for text in known.overrides if positional and is_place(text)]
     named = [text for text in known.overrides if text not in places]
-    overrides = []
-    for text in [*named, *([as_list(positional, places)] if places else [])]:
-        try:
-            overrides.append(command.parse(text))
-        except UserError as error:
-            lines += error.lines
-    if lines:
-        raise UserError(*lines)
+    overrides = command.parse_all([*named, *([as_list(positional, places)] if places else [])], lines)
     hydra = [command.for_hydra(override) for override in overrides] + command.stored(overrides)
     return Request(verb, tuple(overrides), tuple(hydra), tuple(flags), known.config_dir, words, several)
 
@@ -126,6 +124,22 @@ class CommandLine:
     def __init__(self, verb: str, words: Vocabulary, *, several: bool) -> None:
         self.verb, self.words, self.several = verb, words, several
         self.defaults = words.defaults(verb)
+
+    def parse_all(self, texts: Sequence[str], lines: Sequence[str] = ()) -> list[Override]:
+        """All arguments.
+
+        Raises:
+            UserError: `lines`, if there are any, and one for each argument that cannot be meant.
+        """
+        overrides, lines = [], list(lines)
+        for text in texts:
+            try:
+                overrides.append(self.parse(text))
+            except UserError as error:
+                lines += error.lines
+        if lines:
+            raise UserError(*lines)
+        return overrides
 
     def parse(self, text: str) -> Override:
         """One argument.

@@ -19,6 +19,7 @@ from freqgan.vocabulary import shipped_conf
 
 LARGEST = 1 << 20  # bytes of a config file
 MOST = 100_000  # values in a config: by YAML's aliases few bytes can be many values
+NOT_STORED = "sweep"  # the group that starts jobs and is no part of theirs
 
 
 def check_stored(config: Mapping[str, Any], allow: Sequence[str] = ()) -> None:
@@ -73,8 +74,10 @@ def load_run(run: str | Path, allow: Sequence[str] = ()) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def shipped_targets() -> frozenset[str]:
-    """Every `_target_` in the YAML files of the shipped `conf/`."""
-    documents = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in shipped_conf().rglob("*.yaml"))
+    """Every `_target_` in the YAML files of the shipped `conf/` that a run's config can hold."""
+    conf = shipped_conf()
+    files = (file for file in conf.rglob("*.yaml") if file.relative_to(conf).parts[0] != NOT_STORED)
+    documents = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in files)
     return frozenset(value for document in documents for _, key, value in _walk("", None, document) if key == TARGET)
 
 

@@ -3,22 +3,24 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
-import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
+from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
-from hydra.errors import HydraException
 
 from freqgan.config import check, resolve
 from freqgan.config.application import compose
 from freqgan.config.overrides import CommandLine, Request
+from freqgan.config.rules import folders_can_be_written
 from freqgan.config.schema import SweepRoot
+from freqgan.config.targets import TARGET
 from freqgan.errors import UserError
 from freqgan.vocabulary import Vocabulary, shipped_conf
 
@@ -54,42 +56,43 @@ class SweepCommand:
         Raises:
             UserError: the section `sweep` is not as it has to be, or a parameter of the file cannot be meant.
         """
-        own = [o.key_or_group.replace("/", ".").split(".")[0] == SECTION for o in request.overrides]
-        section = [text for text, mine in zip(request.hydra, own, strict=True) if mine]
-        if not any(text.startswith(f"{SECTION}=") for text in section):
-            section.insert(0, f"{SECTION}=default")
-        folder = request.config_dir
-        settings = resolve(compose(request.verb, section, folder=folder)).get(SECTION)
-        check({SECTION: settings}, SweepRoot)
-        assert settings is not None
-        typed = [text for text, mine in zip(request.hydra, own, strict=True) if not mine]
-        given = {o.key_or_group for o, mine in zip(request.overrides, own, strict=True) if not mine}
-        if wrong := given & {"resume", "paths.run_dir"}:
-            raise UserError(*(f"{key} is each job's own matter: a sweep resumes by itself" for key in sorted(wrong)))
-        filed = {key: value for key, value in settings["parameters"].items() if key not in given}
+        settings, others = _section(request)
         command = CommandLine(request.verb, request.words, several=True)
-        texts = [f"{k}={','.join(map(str, v)) if isinstance(v, list) else v}" for k, v in filed.items()]
-        filed_texts = [command.for_hydra(command.parse(text)) for text in texts]
-        parsed = OverridesParser.create().parse_overrides([*filed_texts, *typed])
+        filed = command.parse_all([f"{key}={text}" for key, text in _flat(settings["parameters"])])
+        overrides: dict[str, Override] = {}
+        for override in [*filed, *others]:
+            overrides.pop(override.key_or_group, None)  # the last one wins, in its own place
+            overrides[override.key_or_group] = override
+        if own := overrides.keys() & {"resume", "resume_override", "paths.run_dir"}:
+            raise UserError(*(f"{key} is each job's own matter: a sweep resumes by itself" for key in sorted(own)))
+        texts = [command.for_hydra(override) for override in overrides.values()]
+        parsed = OverridesParser.create().parse_overrides(texts)
         return cls(
             settings=settings,
             fixed=tuple(str(o.input_line) for o in parsed if not o.is_sweep_override()),
             swept=tuple(o for o in parsed if o.is_sweep_override()),
             words=request.words,
-            config_dir=folder,
+            config_dir=request.config_dir,
         )
 
-    @property
+    @cached_property
     def folder(self) -> Path:
-        """Of the sweep: `<paths.output_dir>/<name>/<sweep.name>`, both of the config without what is swept."""
+        """Of the sweep: `<paths.output_dir>/<name>/<sweep.name>`, both of the config without what is swept.
+
+        Raises:
+            UserError: it cannot be written.
+        """
         base = compose("train", self.fixed, folder=self.config_dir)
+        if lines := list(folders_can_be_written(base)):
+            raise UserError(*lines)
         return Path(base.paths.output_dir) / str(base.name) / (self.settings["name"] or self._hash())
 
     def _hash(self) -> str:
         """A name that the same sweep has every time."""
         texts = [*self.fixed, *(str(override.input_line) for override in self.swept)]
-        kept = [sorted(t for t in texts if _root(t) not in NOT_COMPARED), self.settings["search"].get("also")]
-        return f"sweep_{hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:8]}"
+        compared = sorted(text for text in texts if _root(text) not in NOT_COMPARED)
+        search = [self.settings["search"].get(key) for key in (TARGET, "also")]
+        return f"sweep_{hashlib.sha256(json.dumps([compared, search]).encode()).hexdigest()[:8]}"
 
     def combinations(self) -> list[Values]:
         """The swept overrides of every job: all combinations, the last key changing fastest.
@@ -97,16 +100,17 @@ class SweepCommand:
         Raises:
             UserError: a key has values that cannot be listed.
         """
-        with hydra.initialize_config_dir(str(shipped_conf()), version_base="1.3"):
-            loader = GlobalHydra.instance().config_loader()
-            texts = [str(override.input_line) for override in self.swept]
-            overrides = OverridesParser.create(config_loader=loader).parse_overrides(texts)
-            try:
-                batches = BasicSweeper.split_arguments(overrides, max_batch_size=None)
-            except HydraException as error:
-                reason = "an interval has no values to list: set sweep/search=optuna, or write range(a, b)"
-                raise UserError(f"{', '.join(texts)}: {reason}") from error
-        return [tuple(job) for job in batches[0]]
+        reason = "an interval has no values to list: write range(a, b) or choice(a, b), or set sweep/search=optuna"
+        if lines := [f"{typed(o)}: {reason}" for o in self.swept if o.is_interval_sweep()]:
+            raise UserError(*lines)
+        path = create_config_search_path(str(shipped_conf()))
+        if self.config_dir:
+            path.prepend("command-line", f"file://{Path(self.config_dir).absolute()}")
+        parser = OverridesParser.create(config_loader=ConfigLoaderImpl(path))  # glob(*) asks it for options
+        overrides = parser.parse_overrides([str(override.input_line) for override in self.swept])
+        if lines := [f"{typed(o)}: it stands for no value at all" for o in overrides if not list(o.sweep_iterator())]:
+            raise UserError(*lines)
+        return [tuple(job) for job in BasicSweeper.split_arguments(overrides, max_batch_size=None)[0]]
 
     def parsed(self, overrides: Sequence[str]) -> Values:
         """Overrides as a user writes them, for Hydra.
@@ -131,16 +135,56 @@ class SweepCommand:
         return resolve(compose("train", [*self.fixed, *chosen], folder=self.config_dir))
 
 
-def assignment(key: str, value: Any) -> str:
-    """An override that gives a key a value, whatever the value holds.
+def typed(override: Override) -> str:
+    """An override as its user writes it."""
+    return str(override.input_line).lstrip("+")
 
-    >>> assignment("loss", "bce"), assignment("name", "a, b"), assignment("tag", "null"), assignment("lr", 1e-4)
-    ('loss=bce', "name='a, b'", "tag='null'", 'lr=0.0001')
+
+def _section(request: Request) -> tuple[dict[str, Any], list[Override]]:
+    """The section `sweep`, checked, and the overrides that are not about it."""
+    mine = [_root(text) == SECTION for text in request.hydra]
+    own = [text for text, is_own in zip(request.hydra, mine, strict=True) if is_own]
+    chosen = next((o.value() for o in request.overrides if o.key_or_group == SECTION), None)
+    if chosen is None:
+        own = [f"{SECTION}=default", *(text for text in own if text != f"{SECTION}=null")]
+    settings = resolve(compose(request.verb, own, folder=request.config_dir))[SECTION]
+    if not {"engine", "search"} <= settings.keys():
+        raise UserError(f"sweep={chosen}: conf/sweep/{chosen}.yaml has to begin with 'defaults: [default]'")
+    check({SECTION: settings}, SweepRoot)
+    return settings, [o for o, is_own in zip(request.overrides, mine, strict=True) if not is_own]
+
+
+def _flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted keys of a sweep file and their values as on the command line; those of a list are alternatives."""
+    for key, value in parameters.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif value == []:
+            raise UserError(f"sweep.parameters.{prefix}{key}=[]: wanted at least one value")
+        else:
+            values = value if isinstance(value, list) else [value]
+            yield f"{prefix}{key}", ",".join(item if isinstance(item, str) else spelled(item) for item in values)
+
+
+def spelled(value: Any) -> str:
+    """A value in Hydra's grammar.
+
+    >>> spelled("bce"), spelled("a, b"), spelled("null"), spelled(1e-4), spelled([None, {"a": True}])
+    ('bce', "'a, b'", "'null'", '0.0001', '[null,{a:true}]')
     """
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{spelled(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(spelled, value)) + "]"
     if not isinstance(value, str):
-        return f"{key}={json.dumps(value)}"
+        return json.dumps(value)
     plain = re.fullmatch(r"[A-Za-z][\w./-]*", value) and value.lower() not in SPECIAL
-    return f"{key}={value if plain else QuotedString(value, Quote.single).with_quotes()}"
+    return value if plain else str(QuotedString(value, Quote.single).with_quotes())
+
+
+def assignment(key: str, value: Any) -> str:
+    """An override that gives a key a value, whatever the value holds."""
+    return f"{key}={spelled(value)}"
 
 
 def _root(text: str) -> str:

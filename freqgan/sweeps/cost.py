@@ -3,7 +3,6 @@
 import json
 import statistics
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -11,8 +10,8 @@ from typing import Any, final
 from freqgan.config.sweeping import SweepCommand
 from freqgan.runs.directory import RunDirectory
 from freqgan.sweeps.examine import Examined
-from freqgan.sweeps.log import last_line
-from freqgan.sweeps.processes import TICK, Command, fork
+from freqgan.sweeps.log import reason
+from freqgan.sweeps.processes import Command, fork, wait
 from freqgan.sweeps.search import Proposal
 
 STEPS = 12
@@ -64,10 +63,13 @@ class Meter:
         kept = {name: value for name, value in examined.settings.items() if name not in FREE}
         kept["data"] = {name: value for name, value in kept["data"].items() if name != "seed"}
         key = json.dumps(kept, sort_keys=True, default=str)
-        if key not in self._known:
-            with tempfile.TemporaryDirectory() as folder:
-                self._known[key] = measure(command, proposal, examined, Path(folder))
-        return self._known[key]
+        if key in self._known:
+            return self._known[key]
+        with tempfile.TemporaryDirectory() as folder:
+            cost = measure(command, proposal, examined, Path(folder))
+        if not cost.failure:  # which may come of what the others do not share, as a learning rate
+            self._known[key] = cost
+        return cost
 
 
 def measure(command: SweepCommand, proposal: Proposal, examined: Examined, folder: Path) -> Cost:
@@ -77,11 +79,10 @@ def measure(command: SweepCommand, proposal: Proposal, examined: Examined, folde
     own = [f"budget.images={images}", *ALONE, f"checkpoint.every_images={images}"]
     child = fork(Command(command.job(proposal.chosen, run.path, *own), str(log)))
     try:
-        while (status := child.poll()) is None:
-            time.sleep(TICK)
+        status = wait(child)
     finally:
         child.kill()
     if status:
-        return Cost(failure=last_line(log, 0) or f"it ended with status {status}")
+        return Cost(failure=reason(log, 0, status))
     speeds = [row["time/images_per_second"] for row in run.metrics if "time/images_per_second" in row]
     return Cost(statistics.median(speeds[WARM_UP:]), float(run.record["peak_memory_gib"]))

@@ -6,7 +6,7 @@ import textwrap
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -15,10 +15,11 @@ from typing import Any, final
 from freqgan.config.sweeping import SweepCommand
 from freqgan.errors import InterruptedRunError, UserError
 from freqgan.runs.directory import RunDirectory
+from freqgan.runs.files import storage
 from freqgan.sweeps.engines import Engine
 from freqgan.sweeps.examine import Examined, Examiner
-from freqgan.sweeps.ledger import RESULTS, Ledger, Row, State
-from freqgan.sweeps.log import last_line
+from freqgan.sweeps.ledger import OPEN, STANDING, Ledger, Row, State
+from freqgan.sweeps.log import reason
 from freqgan.sweeps.processes import TICK, TIMED_OUT, Command, Handle
 from freqgan.sweeps.search import Proposal, Search
 
@@ -38,8 +39,7 @@ class Job:
 
     Attributes:
         row: its last row of the ledger.
-        proposal: where it comes from.
-        examined: what it is.
+        arguments: of its command.
         run: its run directory.
         log: where its output goes.
         handle: of its process, once it is started.
@@ -49,14 +49,13 @@ class Job:
     """
 
     row: Row
-    proposal: Proposal
-    examined: Examined
+    arguments: tuple[str, ...]
     run: RunDirectory
     log: Path
-    handle: Handle | None = None
+    handle: Handle = field(init=False)
     begun: float = 0.0
     said: int = 0
-    unwanted: bool = field(default=False)
+    unwanted: bool = False
 
 
 @final
@@ -73,10 +72,13 @@ class Driver:
         self.command, self.engine, self.search = command, engine, search
         self.folder = command.folder
         self.ledger = Ledger(self.folder / "ledger.jsonl")
+        self.examiner = Examiner(command)
+        self.earlier: dict[tuple[str, ...], Row] = {}  # by overrides: numbers change when a sweep is extended
         self.rows: dict[int, Row] = {}
+        self.proposed: Proposal | None = None
         self.waiting: deque[Job] = deque()
-        self.running: dict[int, Job] = {}
-        self._signal: int | None = None
+        self.running: dict[int, Job] = {}  # by slot
+        self._signals: list[int] = []
         self._watched = 0.0
 
     def run(self) -> list[Row]:
@@ -86,124 +88,139 @@ class Driver:
             UserError: another process runs this sweep, or its search or engine cannot begin.
             InterruptedRunError: a signal came; the jobs have been stopped, each with a checkpoint.
         """
-        with self._alone(), self._signals(), Examiner(self.command) as examine:
-            self.before = self.ledger.rows()
+        with self._alone(), self._listening(), self.examiner:
+            written = self.ledger.rows()
+            self.earlier = {row.overrides: row for row in written}
             self.search.begin(self.command, self.folder)
             self.engine.open(self.folder)
             try:
-                while self._goes_on(examine):
-                    time.sleep(TICK)
+                while self._goes_on():
+                    pass
             finally:
-                self._kill_all()
+                for job in self.running.values():  # nothing outlives an error of the sweep itself
+                    job.handle.kill()
                 self.engine.close()
-        if self._signal is not None:
-            left = sum(row.state in ("waiting", "interrupted") for row in self.rows.values())
-            name = signal.Signals(self._signal).name
-            raise InterruptedRunError(
-                self._signal, f"interrupted by {name}, {left} jobs left: the same command goes on"
-            )
-        for row in self.before.values():
-            if row.number <= self.search.total:
-                self.rows.setdefault(row.number, row)  # of a search that did not have to propose it again
-        return [row for _, row in sorted(self.rows.items())]
+        if self._signals:
+            left = self.search.total - sum(row.state not in OPEN for row in self.rows.values())
+            name = signal.Signals(self._signals[0]).name
+            message = f"interrupted by {name}, {left} jobs left: the same command goes on"
+            raise InterruptedRunError(self._signals[0], message)
+        told = {row.number: row for row in written}  # those that a search remembers by itself
+        return [row for _, row in sorted((told | self.rows).items()) if row.number <= self.search.total]
 
-    def _goes_on(self, examine: Examiner) -> bool:
-        """One look at everything; False when nothing is left."""
+    def _goes_on(self) -> bool:
+        """One look at everything, and a short wait; False when nothing is left."""
         for slot, job in list(self.running.items()):
-            assert job.handle is not None
             status = job.handle.poll()
             if status is not None:
                 del self.running[slot]
                 self._ended(job, status)
-        self._watch()
-        if self._signal is not None:
+        if self._signals:
+            self._stop_all()
+            time.sleep(TICK)
             return bool(self.running)
-        proposals = self.search.ask(self.engine.slots - len(self.running) - len(self.waiting))
-        for proposal in proposals:
-            self._consider(proposal, examine)
+        self._watch()
         self._start()
-        return bool(proposals or self.running or self.waiting)
+        proposing = self._propose()
+        if not proposing:
+            time.sleep(TICK)
+        return bool(proposing or self.running or self.waiting)
 
-    def _consider(self, proposal: Proposal, examine: Examiner) -> None:
+    def _propose(self) -> bool:
+        """Has the next job examined while others run; False when there is none for now."""
+        if self.proposed is None:
+            self.proposed = self.search.ask(self.engine.slots - len(self.running) - len(self.waiting))
+            if self.proposed is None:
+                return False
+            self.examiner.begin(self.proposed.chosen)
+        examined = self.examiner.poll(TICK)
+        if examined is not None:
+            proposal, self.proposed = self.proposed, None
+            self._consider(proposal, examined)
+        return True
+
+    def _consider(self, proposal: Proposal, examined: Examined) -> None:
         """Queues a job that has to run; what is done already is not done again."""
-        before = self.before.get(proposal.typed)
-        again = self.command.settings["retry"] == "all"
-        if before is not None and before.state == "refused" and not again:
-            self._keep(proposal, before)
-            return
-        examined = examine(proposal.chosen)
         run = RunDirectory(self.folder / examined.key)
-        row = Row(examined.key, proposal.number, proposal.typed, "waiting", attempt=before.attempt if before else 0)
+        known = self.earlier.get(proposal.typed)
+        if known is None or known.key not in (examined.key, examined.config_key):
+            known = None  # it was another job: the data or a file of the config have changed
+        fresh = Row(examined.key, proposal.number, proposal.typed, "waiting", attempt=known.attempt if known else 0)
         twin = next((row for row in self.rows.values() if row.key == examined.key), None)
-        if examined.refusal:
-            self._write(replace(row, state="refused", exit_status=2, line=examined.refusal), run)
-        elif twin is not None and twin.overrides != proposal.typed:
-            self._write(replace(row, state="refused", exit_status=2, line=f"the same as job {twin.number}"), run)
+        if twin is not None and twin.overrides != proposal.typed:
+            line = f"the same run as job {twin.number}: paths, hardware, logger, tags and group make no other one"
+            self._settle(replace(fresh, state="refused", exit_status=UserError.exit_status, line=line), run)
+        elif known is not None and self._stands(known, run):
+            self._settle(replace(known, number=proposal.number), run)
+        elif examined.refusal:
+            state = STATES.get(examined.exit_status, "failed")
+            self._settle(replace(fresh, state=state, exit_status=examined.exit_status, line=examined.refusal), run)
         elif run.state() == "finished":
-            self._keep(proposal, replace(row, state="finished", exit_status=0))
-        elif before is not None and before.key == examined.key and before.state in RESULTS[1:] and not again:
-            self._keep(proposal, before)
+            done = known if known is not None and known.state == "finished" else replace(fresh, state="finished")
+            self._settle(replace(done, number=proposal.number, exit_status=0), run)
         else:
-            self._write(row, run)
-            self.waiting.append(Job(row, proposal, examined, run, self.folder / "logs" / f"{examined.key}.log"))
+            group = [] if examined.settings["group"] else [f"group={self.folder.name}"]
+            arguments = self.command.job(proposal.chosen, run.path, *group)
+            self._record(fresh)
+            self.waiting.append(Job(fresh, arguments, run, self.folder / "logs" / f"{examined.key}.log"))
 
-    def _keep(self, proposal: Proposal, row: Row) -> None:
-        """Takes over a result of an earlier time."""
-        run = RunDirectory(self.folder / row.key)
-        known = self.before.get(proposal.typed)
-        row = replace(known if known is not None and known.state == row.state else row, number=proposal.number)
-        if row == known:
-            self.rows[row.number] = row
-            self.search.tell(row, run)
-        else:
-            self._write(row, run)
+    def _stands(self, row: Row, run: RunDirectory) -> bool:
+        """Whether a row of an earlier time is a result that is not asked for again."""
+        there = row.state == "refused" or run.path.exists()
+        return row.state in STANDING and there and self.command.settings["retry"] != "all"
 
     def _start(self) -> None:
-        """Fills free slots; a directory that a job of an earlier time still holds is left until it is free."""
+        """Fills free slots; a directory that another process still holds is left until it is free."""
         for _ in range(len(self.waiting)):
             free = [slot for slot in range(self.engine.slots) if slot not in self.running]
             if not free:
                 return
             job = self.waiting.popleft()
-            if job.run.held():
+            if job.run.held() or any(job.run == other.run for other in self.running.values()):
                 self.waiting.append(job)
                 continue
-            job.row = replace(job.row, attempt=job.row.attempt + 1, state="running", exit_status=None, line="")
+            job.row = replace(job.row, attempt=job.row.attempt + 1, state="running")
             job.said = job.log.stat().st_size if job.log.exists() else 0
             job.begun = time.monotonic()
-            group = [] if job.examined.settings["group"] else [f"group={self.folder.name}"]
-            arguments = self.command.job(job.proposal.chosen, job.run.path, *group)
-            job.handle = self.engine.start(Command(arguments, str(job.log), self.command.settings["minutes"]), free[0])
+            self._settle(job.row, job.run)
+            command = Command(job.arguments, str(job.log), self.command.settings["minutes"])
+            job.handle = self.engine.start(command, free[0])
             self.running[free[0]] = job
-            self._write(job.row, job.run)
 
     def _ended(self, job: Job, status: int) -> None:
         """Writes down how a job ended."""
         state: State = STATES.get(status, "failed")
-        if status in STOPPED:
-            state = "pruned" if job.unwanted else "interrupted"
-        elif status < 0 or status > 128:
-            state = "pruned" if job.unwanted else "killed" if self._signal is None else "interrupted"
-        line = "" if state in ("finished", "pruned") else last_line(job.log, job.said)
-        if state == "killed":
-            line = f"killed by {signal.Signals(-status).name if status < 0 else f'signal {status - 128}'}"
+        line = reason(job.log, job.said, status)
+        if job.unwanted and (status in STOPPED or status < 0):
+            state = "pruned"
+        elif status in STOPPED or (status < 0 and self._signals):
+            state = "interrupted"
+        elif status < 0:
+            state, line = "killed", f"killed by {_name(-status)}"
         elif state == "timed_out":
             line = f"stopped after sweep.minutes={self.command.settings['minutes']:g}"
+        line = "" if state in ("finished", "pruned") else line
         seconds = round(time.monotonic() - job.begun, 1)
-        self._write(replace(job.row, state=state, exit_status=status, line=line, seconds=seconds), job.run)
+        self._settle(replace(job.row, state=state, exit_status=status, line=line, seconds=seconds), job.run)
 
-    def _write(self, row: Row, run: RunDirectory) -> None:
-        """Puts a job's state into the ledger, and tells the search what will not go on."""
-        if row.state not in ("waiting", "running", "interrupted"):
-            row = replace(row, line=self.search.tell(row, run) or row.line)
+    def _settle(self, row: Row, run: RunDirectory) -> None:
+        """Records a job's state, says it, and tells the search what will not go on."""
+        if row == self.earlier.get(row.overrides):
+            self.rows[row.number] = row
+        else:
+            row = self._record(row)
+            took = f" in {row.seconds:.0f} s" if row.seconds is not None else ""
+            why = [f"({textwrap.shorten(row.line, SHOWN, placeholder=' …')})"] if row.line else []
+            log.info("job %d %s%s: %s", row.number, row.state, took, " ".join([*row.overrides, *why]))
+        if row.state not in OPEN and (line := self.search.tell(row, run)):
+            self._record(replace(row, line=line))
+
+    def _record(self, row: Row) -> Row:
+        """Puts a row into the ledger, with the time."""
         row = replace(row, time=time.strftime("%Y-%m-%dT%H:%M:%S%z"))
         self.ledger.write(row)
         self.rows[row.number] = row
-        if row.state != "waiting":
-            took = f" in {row.seconds:.0f} s" if row.seconds is not None else ""
-            reason = textwrap.shorten(row.line, SHOWN, placeholder=" …")
-            said = [*row.overrides, *([f"({reason})"] if reason else [])]
-            log.info("job %d %s%s: %s", row.number, row.state, took, " ".join(said))
+        return row
 
     def _watch(self) -> None:
         """Stops jobs that the search has given up."""
@@ -214,43 +231,40 @@ class Driver:
         for job in self.running.values():
             if not job.unwanted and not self.search.goes_on(job.row.number, job.run):
                 job.unwanted = True
-                assert job.handle is not None
                 job.handle.stop()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Holds the folder."""
-        with ExitStack() as stack:
+        with storage(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                stack.enter_context(RunDirectory(self.folder).lock())
-            except UserError as error:
-                raise UserError(
-                    f"{self.folder} is being worked on by another sweep: wait for it, or stop it"
-                ) from error
+        if RunDirectory(self.folder).held():
+            raise UserError(f"{self.folder} is being worked on by another sweep: wait for it, or stop it")
+        with RunDirectory(self.folder).lock():
             yield
 
     @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """The first signal stops the jobs, each with a checkpoint; a second one kills them."""
-        old: dict[Any, Any] = {signum: signal.signal(signum, self._interrupt) for signum in SIGNALS}
+    def _listening(self) -> Iterator[None]:
+        """Signals are remembered; `_goes_on` acts on them."""
+        old: dict[Any, Any] = {signum: signal.signal(signum, self._remember) for signum in SIGNALS}
         try:
             yield
         finally:
             for signum, handler in old.items():
                 signal.signal(signum, handler)
 
-    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
-        first, self._signal = self._signal is None, signum
-        for job in self.running.values():
-            assert job.handle is not None
-            if first:
-                job.handle.stop()
-            else:
-                job.handle.kill()
+    def _remember(self, signum: int, frame: FrameType | None) -> None:
+        self._signals.append(signum)
 
-    def _kill_all(self) -> None:
-        """Nothing outlives an error of the sweep itself."""
+    def _stop_all(self) -> None:
+        """The first signal stops the jobs, each with a checkpoint; a second one kills them."""
         for job in self.running.values():
-            assert job.handle is not None
-            job.handle.kill()
+            if len(self._signals) > 1:
+                job.handle.kill()
+            else:
+                job.handle.stop()
+
+
+def _name(signum: int) -> str:
+    """Of a signal, where it has one."""
+    return next((known.name for known in signal.Signals if known == signum), f"signal {signum}")

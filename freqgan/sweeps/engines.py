@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 from freqgan.errors import UserError
-from freqgan.sweeps.processes import Child, Command, Handle, execute, fork, spawn
+from freqgan.sweeps.processes import Child, Command, Handle, execute, fork, spawn, wait
 
 KILLED = -9
 STOPPED = 143
@@ -105,8 +105,11 @@ class Submitit(Engine):
         try:
             self._executor = self.submitit.AutoExecutor(folder / "submitit", cluster=self.cluster)
             self._executor.update_parameters(**self.parameters)
-        except (NameError, TypeError, ValueError, RuntimeError, OSError) as error:
-            raise UserError(f"sweep.engine: submitit refuses cluster={self.cluster} ({error})") from error
+        except (AssertionError, NameError, TypeError, ValueError, RuntimeError, OSError) as error:
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(
+                f"sweep.engine: submitit refuses cluster={self.cluster} or its parameters ({why})"
+            ) from error
 
     def start(self, command: Command, slot: int) -> Handle:
         """Puts a job in the queue."""
@@ -115,13 +118,22 @@ class Submitit(Engine):
 
 @final
 class _Requeued:
-    """`execute` as submitit wants it to be queued again after a preemption."""
+    """A command as submitit queues it again after a preemption: not before it has written its checkpoint."""
 
     def __call__(self, command: Command) -> int:
-        return execute(command)
+        self.child = spawn(command)
+        try:
+            return wait(self.child)
+        finally:
+            self._stop()
 
     def checkpoint(self, command: Command) -> Any:
-        return import_module("submitit").helpers.DelayedSubmission(self, command)
+        self._stop()
+        return import_module("submitit").helpers.DelayedSubmission(_Requeued(), command)
+
+    def _stop(self) -> None:
+        self.child.stop()
+        wait(self.child)
 
 
 @final
@@ -130,6 +142,7 @@ class _Queued(Handle):
 
     def __init__(self, job: Any) -> None:
         self.job = job
+        self._asked = False
 
     def poll(self) -> int | None:
         if not self.job.done():
@@ -140,10 +153,12 @@ class _Queued(Handle):
             return KILLED  # it left no result
 
     def stop(self) -> None:
-        self.job.cancel(check=False)
+        if not self._asked:
+            self._asked = True
+            self.job.cancel(check=False)
 
     def kill(self) -> None:
-        self.stop()
+        self.job.cancel(check=False)
 
 
 @final
@@ -168,7 +183,7 @@ class Ray(Engine):
 
     def open(self, folder: Path) -> None:
         """Joins the cluster, or starts one."""
-        own = {} if self.address else {"num_cpus": max(1, round(self.slots * self.cpus)), "include_dashboard": False}
+        own = {} if self.address else {"include_dashboard": False}
         try:
             self.ray.init(self.address, log_to_driver=False, logging_level="ERROR", **own)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -201,8 +216,9 @@ class _Task(Handle):
             return STOPPED if self._asked else KILLED
 
     def stop(self) -> None:
-        self._asked = True
-        self.ray.cancel(self.reference, force=False)
+        if not self._asked:
+            self._asked = True
+            self.ray.cancel(self.reference, force=False)
 
     def kill(self) -> None:
         self.ray.cancel(self.reference, force=True)
@@ -216,5 +232,7 @@ def needed(package: str, extra: str) -> Any:
     """
     try:
         return import_module(package)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name != package:
+            raise
         raise UserError(f"{package} is not installed: pip install 'freqgan[{extra}]'") from error

@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Self, final
 
 from freqgan import config
 from freqgan.config.sweeping import SweepCommand, Values
-from freqgan.errors import UserError
+from freqgan.errors import FreqganError, UserError
 from freqgan.sweeps.processes import fork_server
 from freqgan.terminal import log_to, stderr_handler
+
+DIED = 1  # status of a job whose examination did not survive
 
 
 @final
@@ -19,14 +23,18 @@ class Examined:
     """A job's config, checked, and the name that it gives the job.
 
     Attributes:
-        key: a hash of the config and the data; of the overrides alone where there is no config.
+        key: a hash of the config and the data; of what is known, where the job cannot run.
+        config_key: a hash of the config alone; of the overrides where there is none.
         refusal: why it cannot run; empty if it can.
+        exit_status: that the job would have; 2 for the user's mistake.
         settings: the config as plain data; empty where it could not be composed.
         parameters: of all networks that are trained.
     """
 
     key: str
+    config_key: str
     refusal: str = ""
+    exit_status: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     parameters: int = 0
 
@@ -43,6 +51,7 @@ class Examiner:
         self.command = command
         self._process: Any = None
         self._connection: Any = None
+        self._chosen: Values = ()
 
     def __enter__(self) -> Self:
         return self
@@ -52,25 +61,41 @@ class Examiner:
 
     def __call__(self, chosen: Values) -> Examined:
         """Examines the job with these overrides."""
+        self.begin(chosen)
+        while (found := self.poll(None)) is None:
+            pass
+        return found
+
+    def begin(self, chosen: Values) -> None:
+        """Begins to examine the job with these overrides; `poll` gives the answer."""
         if self._process is None:
             context = fork_server()
             self._connection, theirs = context.Pipe()
-            self._process = context.Process(target=_answer, args=(theirs, self.command), daemon=False)
+            self._process = context.Process(target=_answer, args=(theirs, self.command))
             self._process.start()
             theirs.close()
-        try:
+        self._chosen = chosen
+        with suppress(OSError):  # if it has died, `poll` says so
             self._connection.send(chosen)
+
+    def poll(self, seconds: float | None) -> Examined | None:
+        """The answer, if it comes within this time; None stands for any time."""
+        try:
+            if not self._connection.poll(seconds):
+                return None
             answer: Examined = self._connection.recv()
         except (EOFError, OSError):
             self._process.join()
             status = self._process.exitcode
             self._end()
-            return Examined(_hash(chosen), f"unexpected end of the process that examined it, with status {status}")
+            key = _hash(self._chosen)
+            return Examined(key, key, f"unexpected end of the process that examined it, with status {status}", DIED)
         return answer
 
     def _end(self) -> None:
         if self._process is not None:
             self._connection.close()
+            self._process.kill()
             self._process.join()
             self._process = None
 
@@ -80,29 +105,36 @@ def _answer(connection: Connection, command: SweepCommand) -> None:
     with log_to(stderr_handler()):
         while True:
             try:
-                chosen = connection.recv()
-            except (EOFError, OSError, KeyboardInterrupt):
+                connection.send(examine(command, connection.recv()))
+            except (EOFError, OSError):
                 return
-            connection.send(examine(command, chosen))
 
 
 def examine(command: SweepCommand, chosen: Values) -> Examined:
     """Composes and checks a job's config, and gets its data ready."""
-    from freqgan.runs.resume import identity
-
     settings: dict[str, Any] = {}
+    key = _hash(chosen)
     try:
         settings = command.compose(chosen)
+        key = _key(settings, "")
         config.check(settings)
         data = config.build(settings["data"])
         data.prepare_data()
         data.setup("fit")
-        same = identity(settings, data.fingerprint(), {})
-        return Examined(_hash(same), settings=settings, parameters=_parameters(settings))
+        return Examined(_key(settings, data.fingerprint()), key, settings=settings, parameters=_parameters(settings))
     except UserError as error:
-        return Examined(_hash(settings or chosen), "; ".join(error.lines), settings)
+        return Examined(key, key, "; ".join(error.lines), error.exit_status, settings)
+    except FreqganError as error:
+        return Examined(key, key, str(error), error.exit_status, settings)
     except Exception as error:
-        return Examined(_hash(settings or chosen), f"unexpected {type(error).__name__}: {error}", settings)
+        return Examined(key, key, f"unexpected {type(error).__name__}: {error}", DIED, settings)
+
+
+def _key(settings: Mapping[str, Any], fingerprint: str) -> str:
+    """Names a job by what makes its result; callbacks, which a run may change as it goes on, are part of it."""
+    from freqgan.runs.resume import identity
+
+    return _hash(identity(settings, fingerprint, {}) | {"callbacks": settings.get("callbacks")})
 
 
 def _parameters(settings: dict[str, Any]) -> int:

@@ -1,7 +1,7 @@
 """The ledger of a sweep: what became of every job, appended row by row and never changed; a job's last row counts."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Literal, final
 
@@ -11,8 +11,9 @@ from freqgan.runs.rows import append_row, read_rows
 State = Literal[
     "waiting", "running", "finished", "interrupted", "diverged", "refused", "failed", "killed", "timed_out", "pruned"
 ]
-RESULTS: tuple[State, ...] = ("finished", "pruned", "diverged", "refused")  # not run again
+OPEN: tuple[State, ...] = ("waiting", "running", "interrupted")  # the job goes on when the sweep does
 WELL: tuple[State, ...] = ("finished", "pruned", "waiting")  # not counted as failed
+STANDING: tuple[State, ...] = ("pruned", "diverged", "refused")  # results; repeated only with sweep.retry=all
 
 
 @final
@@ -43,6 +44,10 @@ class Row:
     time: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
 
 
+NAMES = {field.name for field in fields(Row)}
+NEEDED = {field.name for field in fields(Row) if field.default is field.default_factory is MISSING}
+
+
 @final
 class Ledger:
     """Reads and appends rows.
@@ -54,14 +59,11 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def rows(self) -> dict[tuple[str, ...], Row]:
-        """The last row of every job, by its overrides: its key changes with its data."""
-        known = Row.__dataclass_fields__
-        found = {}
-        for row in read_rows(self.path):
-            plain = {name: value for name, value in row.items() if name in known}
-            found[tuple(row["overrides"])] = Row(**plain | {"overrides": tuple(row["overrides"])})
-        return found
+    def rows(self) -> list[Row]:
+        """All rows, the oldest first."""
+        whole = [row for row in read_rows(self.path) if row.keys() >= NEEDED]
+        known = [{name: row[name] for name in row.keys() & NAMES} for row in whole]
+        return [Row(**row | {"overrides": tuple(row["overrides"])}) for row in known]
 
     def write(self, row: Row) -> None:
         """Appends a row; it is on the disk when this returns."""

@@ -6,14 +6,14 @@ study that was stopped proposes what it would have proposed.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, final
 
 import numpy as np
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, QuotedString, RangeSweep
 
-from freqgan.config.sweeping import SweepCommand, assignment
+from freqgan.config.sweeping import SweepCommand, assignment, typed
 from freqgan.errors import UserError
 from freqgan.runs.directory import RunDirectory
 from freqgan.suggest import hint
@@ -21,7 +21,7 @@ from freqgan.sweeps.engines import needed
 from freqgan.sweeps.ledger import Row
 from freqgan.sweeps.search import Proposal, Search
 
-NAME = "freqgan"
+NAME, STUDY = "freqgan", "study.db"
 
 
 @final
@@ -57,13 +57,9 @@ class Optuna(Search):
         self.optuna = needed("optuna", "optuna")
         self.optuna.logging.set_verbosity(self.optuna.logging.WARNING)
         self.total, self.metric, self.direction = n_trials, metric, direction
-        self.sampler, self.pruner, self.start, self.seed = (
-            sampler,
-            pruner or self.optuna.pruners.NopPruner(),
-            start,
-            seed,
-        )
-        self._trials: dict[int, Any] = {}
+        self.sampler, self.pruner = sampler, pruner or self.optuna.pruners.NopPruner()
+        self.start, self.seed = start, seed
+        self._trials: dict[int, Any] = {}  # by the number of the job
 
     def begin(self, command: SweepCommand, folder: Path) -> None:
         """Opens the study; trials that were running when it was left are proposed first, to go on."""
@@ -71,33 +67,40 @@ class Optuna(Search):
             raise UserError(
                 "there is nothing to search: give a key several values, as in 'optim.lr=interval(1e-4, 1e-2)'"
             )
-        self.space = {str(o.get_key_element()): distribution(self.optuna, o) for o in command.swept}
+        self.keys = {o.key_or_group: str(o.get_key_element()) for o in command.swept}
+        self.space = {o.key_or_group: distribution(self.optuna, o) for o in command.swept}
+        if lines := list(self._wrong_starts()):
+            raise UserError(*lines)
         self.study = self.optuna.create_study(
             study_name=NAME,
-            storage=f"sqlite:///{(folder / 'study.db').absolute()}",
+            storage=f"sqlite:///{(folder / STUDY).absolute()}",
             direction=self.direction,
             pruner=self.pruner,
             load_if_exists=True,
         )
-        if self.study.direction.name.lower() != self.direction:
-            raise UserError(f"sweep.search.direction={self.direction}, but the study in {folder} does the opposite")
-        if not self.study.trials:
+        trials = self.study.trials
+        self._refuse_another_search(trials, folder)
+        if not trials:
             for values in self.start:
-                self.study.enqueue_trial(self._prefixed(values))
-        running = [t for t in self.study.trials if t.state == self.optuna.trial.TrialState.RUNNING]
+                self.study.enqueue_trial(dict(values))
+        running = [trial for trial in trials if trial.state == self.optuna.trial.TrialState.RUNNING]
         self._left = [self.optuna.trial.Trial(self.study, trial._trial_id) for trial in running]
 
-    def ask(self, free: int) -> list[Proposal]:
-        """As many trials as there are slots."""
-        proposals = []
-        for _ in range(max(free, 0)):
-            trial = self._left.pop(0) if self._left else self._new()
-            if trial is None:
-                break
-            self._trials[trial.number + 1] = trial
-            values = {key: trial.params[key] for key in self.space}
-            proposals.append(Proposal(trial.number + 1, tuple(assignment(key, v) for key, v in values.items())))
-        return proposals
+    def plan(self) -> tuple[list[Proposal], int]:
+        """The next trial stands for all: what the others are depends on results."""
+        left = self.total - sum(trial.state.is_finished() for trial in self.study.trials)
+        proposal = self.ask(1)
+        return ([proposal] if proposal else []), left
+
+    def ask(self, free: int) -> Proposal | None:
+        """A trial for a free slot: the later it is drawn, the more results it is drawn from."""
+        if free < 1:
+            return None
+        trial = self._left.pop(0) if self._left else self._new()
+        if trial is None:
+            return None
+        self._trials[trial.number + 1] = trial
+        return Proposal(trial.number + 1, tuple(assignment(self.keys[key], trial.params[key]) for key in self.space))
 
     def goes_on(self, number: int, run: RunDirectory) -> bool:
         """Reports values that are new, and asks the pruner."""
@@ -128,7 +131,7 @@ class Optuna(Search):
         if not done:
             return f"no trial of {len(self.study.trials)} ended with a {self.metric}"
         best = self.study.best_trial
-        values = " ".join(assignment(key.lstrip("+"), value) for key, value in best.params.items())
+        values = " ".join(assignment(key, value) for key, value in best.params.items())
         result = f"{self.metric} = {best.value:.4g} with {values}"
         return f"best of {len(self.study.trials)} trials is job {best.number + 1}: {result}"
 
@@ -158,13 +161,36 @@ class Optuna(Search):
         names = {key for row in run.metrics for key in row if key.startswith("val/")}
         return f"it has no {self.metric}: {hint(self.metric, names) if names else 'it logged no val/ metric'}"
 
-    def _prefixed(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values of `start` by the keys of the space."""
-        names = {key.lstrip("+"): key for key in self.space}
-        lines = [f"sweep.search.start: {key} is not searched, {hint(key, names)}" for key in values if key not in names]
-        if lines:
-            raise UserError(*lines)
-        return {names[key]: value for key, value in values.items()}
+    def _wrong_starts(self) -> Iterator[str]:
+        """What cannot be tried first."""
+        for key, value in (item for values in self.start for item in values.items()):
+            if key not in self.space:
+                yield f"sweep.search.start: {key} is not searched, {hint(key, self.space)}"
+            elif not contains(self.space[key], value):
+                yield f"sweep.search.start: {key}={value} is not among the values to search"
+
+    def _refuse_another_search(self, trials: Sequence[Any], folder: Path) -> None:
+        """A study goes on with the direction, keys and choices that it began with."""
+        if self.study.direction.name.lower() != self.direction:
+            raise UserError(f"sweep.search.direction={self.direction}, but the study in {folder} does the opposite")
+        for trial in trials:
+            try:
+                if trial.distributions and trial.distributions.keys() != self.space.keys():
+                    raise ValueError("other keys")
+                for key, old in trial.distributions.items():
+                    self.optuna.distributions.check_distribution_compatibility(old, self.space[key])
+            except ValueError as error:
+                raise UserError(
+                    f"the study in {folder} searches something else ({error}): set another sweep.name"
+                ) from error
+
+
+def contains(space: Any, value: Any) -> bool:
+    """Whether a distribution can give a value."""
+    try:
+        return bool(space._contains(space.to_internal_repr(value)))
+    except (TypeError, ValueError):
+        return False
 
 
 def distribution(optuna: Any, override: Override) -> Any:
@@ -179,14 +205,14 @@ def distribution(optuna: Any, override: Override) -> Any:
         if isinstance(value, IntervalSweep):
             whole = all(isinstance(end, int) for end in (value.start, value.end))
             return (kinds.IntDistribution if whole else kinds.FloatDistribution)(value.start, value.end, log=log)
-        if isinstance(value, RangeSweep):
-            numbers = list(override.sweep_iterator())
+        if isinstance(value, RangeSweep) and (numbers := list(override.sweep_iterator())):
             kind = kinds.IntDistribution if isinstance(numbers[0], int) else kinds.FloatDistribution
-            return kind(numbers[0], numbers[-1], step=value.step)
+            return kind(numbers[0], numbers[-1], log=log, step=value.step)
         if isinstance(value, ChoiceSweep):
-            return kinds.CategoricalDistribution([v.text if isinstance(v, QuotedString) else v for v in value.list])
+            choices = [v.text if isinstance(v, QuotedString) else v for v in value.list]
+            if all(isinstance(choice, str | int | float | None) for choice in choices):
+                return kinds.CategoricalDistribution(choices)
     except ValueError as error:
-        raise UserError(f"{override.input_line}: Optuna refuses it ({error})") from error
-    raise UserError(
-        f"{override.input_line}: Optuna cannot search it, write choice(a, b), range(a, b) or interval(a, b)"
-    )
+        raise UserError(f"{typed(override)}: Optuna refuses it ({error})") from error
+    kinds_of_values = "choice(a, b) of words and numbers, range(a, b) or interval(a, b)"
+    raise UserError(f"{typed(override)}: Optuna cannot search it, write {kinds_of_values}")

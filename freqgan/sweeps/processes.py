@@ -1,6 +1,7 @@
 """The process of a job: it leads a group of its own, writes to a log, has a time limit, and ends with the sweep."""
 
 import importlib
+import math
 import multiprocessing
 import os
 import signal
@@ -13,7 +14,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import final
 
@@ -22,8 +25,10 @@ from freqgan.lifetime import end_with_parent
 PROGRAM = "freqgan.cli"
 IMPORTED_ONCE = ["freqgan.train", "freqgan.config.sweeping", "freqgan.callbacks", "freqgan.networks", "freqgan.losses"]
 TIMED_OUT = 124  # as of timeout(1)
+LOST = 255  # what multiprocessing says of a fork when the fork server has died
 GRACE = 60.0  # seconds to end a step and write a checkpoint
-TICK = 0.2
+TICK = 0.2  # seconds between two looks
+UNHEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)  # by the fork server
 FIRST_TO_GO = 500  # of 1000, when the system is out of memory: a job, and never the sweep
 
 
@@ -56,7 +61,7 @@ class Handle(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Asks it to write a checkpoint and end."""
+        """Asks it, once, to write a checkpoint and end."""
 
     @abstractmethod
     def kill(self) -> None:
@@ -76,8 +81,8 @@ class Child(Handle):
     def __init__(self, pid: int, status: Callable[[], int | None], minutes: float | None) -> None:
         self.pid = pid
         self._status = status
-        self._limit = time.monotonic() + minutes * 60 if minutes is not None else float("inf")
-        self._kill_at = float("inf")
+        self._limit = time.monotonic() + minutes * 60 if minutes is not None else math.inf
+        self._kill_at = math.inf
         self._too_late = False
         self._ended: int | None = None
 
@@ -87,11 +92,11 @@ class Child(Handle):
             return self._ended
         status, now = self._status(), time.monotonic()
         if status is not None:
-            self.kill()  # what it left behind
+            _send(os.killpg, self.pid, signal.SIGKILL)  # what it left behind
             self._ended = TIMED_OUT if self._too_late else status
             return self._ended
         if now > self._limit:
-            self._limit, self._too_late = float("inf"), True
+            self._limit, self._too_late = math.inf, True
             self.stop()
         if now > self._kill_at:
             self.kill()
@@ -99,21 +104,30 @@ class Child(Handle):
 
     def stop(self) -> None:
         """SIGTERM; SIGKILL after `GRACE` seconds."""
-        if self._status() is None:
-            self._kill_at = min(self._kill_at, time.monotonic() + GRACE)
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
+        if self._kill_at == math.inf and self._status() is None:
+            self._kill_at = time.monotonic() + GRACE
+            _send(os.kill, self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL to the process and all that it started."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if self._status() is None:
+            _send(os.kill, self.pid, signal.SIGKILL)  # it may not lead a group yet
+            _send(os.killpg, self.pid, signal.SIGKILL)
 
 
 def fork_server() -> ForkServerContext:
-    """Starts processes as forks of one that has imported what jobs need, and computed nothing."""
+    """Starts processes as forks of one that has imported what jobs need, and computed nothing.
+
+    Signals to the whole group, as from a terminal, leave it alone: a job's process takes them from the sweep.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(IMPORTED_ONCE)
+    resource_tracker.ensure_running()  # first, as it sets the signals free
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, UNHEARD)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
     return context
 
 
@@ -122,7 +136,15 @@ def fork(command: Command) -> Child:
     process = fork_server().Process(target=_run, args=(command,))
     process.start()
     assert process.pid is not None
-    return Child(process.pid, lambda: process.exitcode, command.minutes)
+    return Child(process.pid, partial(_status_of_fork, process), command.minutes)
+
+
+def _status_of_fork(process: BaseProcess) -> int | None:
+    """The exit status; a fork that lives on without its server, which would tell how it ends, is killed."""
+    status = process.exitcode
+    if status == LOST and process.pid and _send(os.kill, process.pid, signal.SIGKILL):
+        return -signal.SIGKILL
+    return status
 
 
 def spawn(command: Command) -> Child:
@@ -150,18 +172,23 @@ def execute(command: Command) -> int:
     """
     child = spawn(command)
     try:
-        while (status := child.poll()) is None:
-            time.sleep(TICK)
-        return status
+        return wait(child)
     finally:
         child.stop()
-        while child.poll() is None:
-            time.sleep(TICK)
+        wait(child)
+
+
+def wait(child: Child) -> int:
+    """The exit status of a child, once it has ended."""
+    while (status := child.poll()) is None:
+        time.sleep(TICK)
+    return status
 
 
 def _run(command: Command) -> None:
     """What a fork does: become a session, write to the log, be the program."""
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, UNHEARD)
     threading.Thread(target=_end_with_sweep, daemon=True).start()
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO))
@@ -184,3 +211,14 @@ def _end_with_sweep() -> None:
     assert sweep is not None
     sweep.join()
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def _send(call: Callable[[int, int], None], pid: int, signum: int) -> bool:
+    """Sends a signal to a process or group; False where there is none."""
+    try:
+        call(pid, signum)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,6 +1,7 @@
 """Which jobs a sweep has: all combinations, or what a search proposes from the results so far."""
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +49,12 @@ class Search(ABC):
         """
 
     @abstractmethod
-    def ask(self, free: int) -> list[Proposal]:
-        """The next jobs, where `free` slots wait for one; none when there are no more for now."""
+    def plan(self) -> tuple[list[Proposal], int]:
+        """Jobs that stand for all that are left, and for how many each of them stands."""
+
+    @abstractmethod
+    def ask(self, free: int) -> Proposal | None:
+        """The next job, where `free` slots wait for one; None when there is no more for now."""
 
     @abstractmethod
     def goes_on(self, number: int, run: RunDirectory) -> bool:
@@ -57,7 +62,7 @@ class Search(ABC):
 
     @abstractmethod
     def tell(self, row: Row, run: RunDirectory) -> str:
-        """Hears what became of a job that will not go on; returns a line about it, or none."""
+        """Hears what became of a job that will not go on; returns why its result is none, or an empty line."""
 
     @abstractmethod
     def verdict(self) -> str:
@@ -79,13 +84,16 @@ class Grid(Search):
         """Lists them."""
         combinations = command.combinations() if command.swept or not self.also else []
         jobs = [*combinations, *(command.parsed(overrides) for overrides in self.also)]
-        self._left = [Proposal(number, chosen) for number, chosen in enumerate(jobs, 1)]
+        self._left = deque(Proposal(number, chosen) for number, chosen in enumerate(jobs, 1))
         self.total = len(jobs)
 
-    def ask(self, free: int) -> list[Proposal]:
-        """All at once."""
-        left, self._left = self._left, []
-        return left
+    def plan(self) -> tuple[list[Proposal], int]:
+        """Each stands for itself."""
+        return list(self._left), 1
+
+    def ask(self, free: int) -> Proposal | None:
+        """One after the other, free slots or not: what cannot run is known early."""
+        return self._left.popleft() if self._left else None
 
     def goes_on(self, number: int, run: RunDirectory) -> bool:
         """Always."""
