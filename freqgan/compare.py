@@ -16,7 +16,7 @@ WIDEST = 10_000
 
 
 def main(cfg: DictConfig) -> None:
-    """Writes `table.csv`, `summary.json`, `curves/` and `index.html`, and prints the table and the page's path."""
+    """Writes tables, `summary.json`, `curves/` and `index.html`; prints the main table and the page's path."""
     settings = config.resolve(cfg)
     places = settings["runs"]
     if not places:
@@ -54,13 +54,14 @@ def write(compared: Comparison, target: Path, *, samples: int) -> Path:
     # Matplotlib is imported here: a mistake in the arguments is told without it.
     from freqgan.comparison.grids import sheets
     from freqgan.comparison.page import page, plots_of
-    from freqgan.comparison.records import as_csv, as_data
+    from freqgan.comparison.records import as_csv, as_data, as_results
 
     plots = plots_of(compared)
     text = page(compared, plots, sheets(compared, count=samples))
     with storage(target):
         (target / "curves").mkdir(parents=True, exist_ok=True)
-    contents = {"table.csv": as_csv(compared).encode(), "index.html": text.encode()}
+    tables = {"table.csv": as_csv(compared), "results.csv": as_results(compared)}
+    contents = {name: text.encode() for name, text in (tables | {"index.html": text}).items()}
     contents |= {f"curves/{plot.name}": plot.png for plot in plots}
     for name, content in contents.items():
         write_whole(target / name, lambda file, content=content: file.write(content))  # type: ignore[misc]

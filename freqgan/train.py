@@ -65,6 +65,8 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
     torch.manual_seed(seed)
     system: System = config.build_model(settings, clock=clock, seed=seed)
     system.to(memory_format=hardware.layout)
+    if is_rank_zero():
+        run.write_record(parameters=system.trained_parameters)
     if hardware.compile:
         for network in system.players().values():
             network.compile()

@@ -39,9 +39,14 @@ def test_files_and_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     out = Path("runs/compare")
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     curves = {f"curves/{name}.png" for name in ("val_fd_x_n100", "train_generator", "train_discriminator")}
-    assert {"index.html", "table.csv", "summary.json"} | curves <= files
+    assert {"index.html", "table.csv", "results.csv", "summary.json"} | curves <= files
     with (out / "table.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 7
+    with (out / "results.csv").open() as file:
+        results = list(csv.DictReader(file))
+    assert list(results[0])[:7] == ["variant", "transform", "model", "seed", "images_seen", "cpu_seconds", "status"]
+    assert [row["status"] for row in results] == 6 * ["finished"] + ["refused"]
+    assert all(float(row["fd_x_n100"]) > 0 for row in results[:6])
     summary = json.loads((out / "summary.json").read_text())
     assert summary["baseline"] == "transform=identity"
     assert cli.main(["compare", "runs"]) == 0  # what is written there is no run

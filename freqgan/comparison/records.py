@@ -1,4 +1,4 @@
-"""A comparison as files for programs: `table.csv` with a row per run, `summary.json` with everything else."""
+"""A comparison as files: `table.csv` with all of every run, `results.csv` for a study, `summary.json` with the rest."""
 
 import csv
 import io
@@ -13,6 +13,7 @@ from freqgan.comparison.notes import notes
 from freqgan.comparison.run import Reading, Run
 from freqgan.comparison.variants import Variant
 
+FEW = 3
 COSTS = ("cpu_seconds", "peak_memory_gib", "parameters", "exit_status")
 
 Row = dict[str, Any]
@@ -61,6 +62,31 @@ def as_csv(comparison: Comparison) -> str:
     writer.writeheader()
     writer.writerows({key: _short(value) for key, value in row.items()} for row in found)
     return buffer.getvalue()
+
+
+def as_results(comparison: Comparison) -> str:
+    """A row per run with what a study reports: its variant, cost, state, and metrics at equal images seen."""
+    buffer = io.StringIO()
+    columns = ("variant", "transform", "model", "seed", "images_seen", "cpu_seconds", "status", *comparison.metrics)
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    for variant in comparison.variants:
+        for run in variant.runs:
+            values = {name: _value(comparison.reading(run, name, "images")) for name in comparison.metrics}
+            facts = {"variant": variant.name, "seed": run.seed, "images_seen": run.images, "status": run.state}
+            facts |= {part: _described(run.config.get(part)) for part in ("transform", "model")}
+            row = facts | {"cpu_seconds": run.record.get("cpu_seconds")} | values
+            writer.writerow({key: _short(value) for key, value in row.items()})
+    return buffer.getvalue()
+
+
+def _described(node: Any) -> str:
+    """A node's class with its plain arguments; of a model, which has many, the class alone."""
+    if not isinstance(node, Mapping):
+        return ""
+    words = [f"{key}={value}" for key, value in node.items() if isinstance(value, str | int) and key != "_target_"]
+    name = str(node.get("_target_", "")).rpartition(".")[2]
+    return " ".join([name, *words]) if len(words) <= FEW else name
 
 
 def _short(value: Any) -> Any:

@@ -141,8 +141,8 @@ def _parameters(settings: dict[str, Any]) -> int:
     import torch
 
     with torch.device("meta"):
-        system = config.build_model(settings, seed=settings["seed"])
-    return sum(p.numel() for network in system.players().values() for p in network.parameters())
+        parameters: int = config.build_model(settings, seed=settings["seed"]).trained_parameters
+    return parameters
 
 
 def _hash(value: object) -> str:

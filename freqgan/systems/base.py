@@ -136,6 +136,11 @@ class System(pl.LightningModule, ABC):
         both: dict[Player, nn.Module] = {"generator": self.generator}
         return both | ({"discriminator": self.discriminator} if self.discriminator is not None else {})
 
+    @property
+    def trained_parameters(self) -> int:
+        """Number of weights that are trained."""
+        return sum(weight.numel() for weights in self._weights.values() for weight in weights)
+
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One optimiser per player, in the order of `players`."""
         return [self.optim.build(player, weights) for player, weights in self._weights.items()]

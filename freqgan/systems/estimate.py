@@ -51,9 +51,8 @@ def step_cost(system: System, batch: Batch) -> StepCost:
         torch.stack(list(terms.values())).sum().backward()
     for network in players.values():
         network.requires_grad_(True)
-    weights = sum(p.numel() for network in players.values() for p in network.parameters())
     average = sum(p.numel() for p in system.ema.parameters())
-    return StepCost(counter.get_total_flops(), kept.bytes, 4 * (OPTIMIZER_COPIES * weights + average))
+    return StepCost(counter.get_total_flops(), kept.bytes, 4 * (OPTIMIZER_COPIES * system.trained_parameters + average))
 
 
 @final
