@@ -7,5 +7,5 @@ freqgan=${FREQGAN:-.venv/bin/freqgan}
 for hardware in cpu cpu_ddp; do
     "$freqgan" train -m experiment=frequency_gan/openmoji budget.images=16000 evaluation.at_start=off \
         evaluation.every_images=16000 sweep.name="$hardware" hardware="$hardware" hardware.threads=1 \
-        'seed=range(1,4)' "$@"
+        'seed=range(1,7)' "$@"
 done
