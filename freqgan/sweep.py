@@ -12,7 +12,7 @@ from freqgan.config.sweeping import SweepCommand
 from freqgan.errors import UserError
 from freqgan.runs.directory import RunDirectory, last_metric
 from freqgan.sweeps.driver import Driver
-from freqgan.sweeps.ledger import WELL, Row
+from freqgan.sweeps.ledger import STANDING, WELL, Row
 
 WIDEST = 10_000
 SHOWN = 100  # characters of a reason
@@ -35,6 +35,8 @@ def main(command: SweepCommand) -> int:
     if failed:
         numbers = ", ".join(str(row.number) for row in failed)
         console.print(f"{len(failed)} of {len(rows)} jobs failed: {numbers}; logs are in {driver.folder / 'logs'}")
+    if any(row.state in STANDING for row in failed):
+        console.print("what diverged or was refused is a result: sweep.retry=all runs it again")
     if verdict := search.verdict():
         console.print(verdict, soft_wrap=True, highlight=False)
     console.print(f"compare them with: freqgan compare {driver.folder}", soft_wrap=True, highlight=False)

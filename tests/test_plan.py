@@ -17,6 +17,7 @@ def table(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if "│" in line]
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_a_job_then_costs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     wanted = ["transform=wavelet_haar,identity", "data.image_size=3,16", "budget.images=480"]
     wanted += ["checkpoint.every_images=null"]

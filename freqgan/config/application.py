@@ -70,13 +70,13 @@ def run(
 
     os.environ["HYDRA_FULL_ERROR"] = "1"
     Plugins.instance().register(UsersConf)
-    asked: overrides.Sweeps = "never" if sweep is None else "always" if sweep == module else "asked"
-    request = overrides.read(verb, arguments, sweeps=asked, positional=positional)
-    if sweep is not None and request.several and not request.printed:
+    taken: overrides.Sweeps = "never" if sweep is None else "always" if sweep == module else "asked"
+    request = overrides.read(verb, arguments, sweeps=taken, positional=positional)
+    if sweep is not None and request.several:
         return _sweep(sweep, request)
     try:
         # Hydra reads sys.argv; the verb sees the true one, from which Lightning starts its other processes.
-        sys.argv = [program[0], *request.hydra, *request.flags, *(["--multirun"] if request.several else [])]
+        sys.argv = [program[0], *request.hydra, *request.flags]
         hydra.main(version_base="1.3", config_path=str(shipped_conf()), config_name=verb)(job)()
     except CANNOT_BE_COMPOSED as error:
         if isinstance(error, BrokenPipeError):

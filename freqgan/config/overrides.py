@@ -51,11 +51,6 @@ class Request:
     words: Vocabulary
     several: bool
 
-    @property
-    def printed(self) -> bool:
-        """Whether Hydra itself answers, by printing."""
-        return any(flag.partition("=")[0] in ANSWERED_BY_HYDRA for flag in self.flags)
-
 
 def read(verb: str, arguments: Sequence[str], *, sweeps: Sweeps, positional: str = "") -> Request:
     """Reads a command line.
@@ -82,10 +77,13 @@ def read(verb: str, arguments: Sequence[str], *, sweeps: Sweeps, positional: str
         lines.append("--experimental-rerun unpickles its file, which can run anything: use resume=<run directory>")
     lines += [f"{a}: use -m, which starts a process for each job" for a in arguments if a.startswith("hydra.mode")]
     asked = known.multirun or any(text.startswith("sweep=") and text != "sweep=null" for text in known.overrides)
-    several = asked or sweeps == "always"
+    printed = any(flag.partition("=")[0] in ANSWERED_BY_HYDRA for flag in flags)
+    several = (asked or sweeps == "always") and not printed
     if asked and sweeps == "never":
         lines.append(f"{verb} takes one value for each key: only train and plan take several")
-    if not several:
+    elif asked and printed:
+        lines.append("one config is printed, not those of several jobs: leave -m and sweep=<file> out")
+    elif not several:
         about = [text for text in known.overrides if text.startswith(("sweep.", "sweep/"))]
         lines += [f"{text}: it is about several jobs, as `freqgan train -m` runs them" for text in about]
     words = Vocabulary.here(*([Path(known.config_dir).absolute()] if known.config_dir else []))

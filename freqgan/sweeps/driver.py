@@ -17,7 +17,7 @@ from freqgan.errors import InterruptedRunError, UserError
 from freqgan.runs.directory import RunDirectory
 from freqgan.runs.files import storage
 from freqgan.sweeps.engines import Engine
-from freqgan.sweeps.examine import Examined, Examiner
+from freqgan.sweeps.examine import Examined, Examiner, digest
 from freqgan.sweeps.ledger import OPEN, STANDING, Ledger, Row, State
 from freqgan.sweeps.log import reason
 from freqgan.sweeps.processes import TICK, TIMED_OUT, Command, Handle
@@ -73,7 +73,7 @@ class Driver:
         self.folder = command.folder
         self.ledger = Ledger(self.folder / "ledger.jsonl")
         self.examiner = Examiner(command)
-        self.earlier: dict[tuple[str, ...], Row] = {}  # by overrides: numbers change when a sweep is extended
+        self.earlier: dict[tuple[str, ...], Row] = {}
         self.rows: dict[int, Row] = {}
         self.proposed: Proposal | None = None
         self.waiting: deque[Job] = deque()
@@ -89,8 +89,8 @@ class Driver:
             InterruptedRunError: a signal came; the jobs have been stopped, each with a checkpoint.
         """
         with self._alone(), self._listening(), self.examiner:
-            written = self.ledger.rows()
-            self.earlier = {row.overrides: row for row in written}
+            self.earlier = self.ledger.last()
+            told = {row.number: row for row in self.ledger.rows()}  # a search remembers some jobs by itself
             self.search.begin(self.command, self.folder)
             self.engine.open(self.folder)
             try:
@@ -105,7 +105,6 @@ class Driver:
             name = signal.Signals(self._signals[0]).name
             message = f"interrupted by {name}, {left} jobs left: the same command goes on"
             raise InterruptedRunError(self._signals[0], message)
-        told = {row.number: row for row in written}  # those that a search remembers by itself
         return [row for _, row in sorted((told | self.rows).items()) if row.number <= self.search.total]
 
     def _goes_on(self) -> bool:
@@ -149,7 +148,8 @@ class Driver:
         twin = next((row for row in self.rows.values() if row.key == examined.key), None)
         if twin is not None and twin.overrides != proposal.typed:
             line = f"the same run as job {twin.number}: paths, hardware, logger, tags and group make no other one"
-            self._settle(replace(fresh, state="refused", exit_status=UserError.exit_status, line=line), run)
+            refused = replace(fresh, key=digest(proposal.typed), state="refused", exit_status=UserError.exit_status)
+            self._settle(replace(refused, line=line), run)
         elif known is not None and self._stands(known, run):
             self._settle(replace(known, number=proposal.number), run)
         elif examined.refusal:
@@ -205,8 +205,9 @@ class Driver:
 
     def _settle(self, row: Row, run: RunDirectory) -> None:
         """Records a job's state, says it, and tells the search what will not go on."""
-        if row == self.earlier.get(row.overrides):
-            self.rows[row.number] = row
+        known = self.earlier.get(row.overrides)
+        if known is not None and replace(row, time=known.time) == known:
+            self.rows[row.number] = known
         else:
             row = self._record(row)
             took = f" in {row.seconds:.0f} s" if row.seconds is not None else ""

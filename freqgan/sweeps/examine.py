@@ -88,7 +88,7 @@ class Examiner:
             self._process.join()
             status = self._process.exitcode
             self._end()
-            key = _hash(self._chosen)
+            key = digest(self._chosen)
             return Examined(key, key, f"unexpected end of the process that examined it, with status {status}", DIED)
         return answer
 
@@ -113,7 +113,7 @@ def _answer(connection: Connection, command: SweepCommand) -> None:
 def examine(command: SweepCommand, chosen: Values) -> Examined:
     """Composes and checks a job's config, and gets its data ready."""
     settings: dict[str, Any] = {}
-    key = _hash(chosen)
+    key = digest(chosen)
     try:
         settings = command.compose(chosen)
         key = _key(settings, "")
@@ -134,7 +134,7 @@ def _key(settings: Mapping[str, Any], fingerprint: str) -> str:
     """Names a job by what makes its result; callbacks, which a run may change as it goes on, are part of it."""
     from freqgan.runs.resume import identity
 
-    return _hash(identity(settings, fingerprint, {}) | {"callbacks": settings.get("callbacks")})
+    return digest(identity(settings, fingerprint, {}) | {"callbacks": settings.get("callbacks")})
 
 
 def _parameters(settings: dict[str, Any]) -> int:
@@ -145,6 +145,6 @@ def _parameters(settings: dict[str, Any]) -> int:
     return parameters
 
 
-def _hash(value: object) -> str:
+def digest(value: object) -> str:
     """Twelve hexadecimal digits of a value's content."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]

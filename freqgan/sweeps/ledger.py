@@ -65,6 +65,10 @@ class Ledger:
         known = [{name: row[name] for name in row.keys() & NAMES} for row in whole]
         return [Row(**row | {"overrides": tuple(row["overrides"])}) for row in known]
 
+    def last(self) -> dict[tuple[str, ...], Row]:
+        """The last row of every job, by its overrides: its key changes with its data, its number with the sweep."""
+        return {row.overrides: row for row in self.rows()}
+
     def write(self, row: Row) -> None:
         """Appends a row; it is on the disk when this returns."""
         with storage(self.path):

@@ -55,7 +55,7 @@ def _of_run(run: RunDirectory) -> Entry:
 
 
 def _of_sweep(folder: Path) -> Entry:
-    jobs = list({row.overrides: row for row in Ledger(folder / LEDGER).rows()}.values())
+    jobs = list(Ledger(folder / LEDGER).last().values())
     records = [RunDirectory(folder / job.key).record for job in jobs]
     states = Counter(state_of(job, folder) for job in jobs)
     times = [_time_of(record.get("started") or job.time, folder) for job, record in zip(jobs, records, strict=True)]

@@ -24,6 +24,7 @@ from freqgan.lifetime import end_with_parent
 
 PROGRAM = "freqgan.cli"
 IMPORTED_ONCE = ["freqgan.train", "freqgan.config.sweeping", "freqgan.callbacks", "freqgan.networks", "freqgan.losses"]
+SAVED = 143  # of a command that SIGTERM has ended with a checkpoint
 TIMED_OUT = 124  # as of timeout(1)
 LOST = 255  # what multiprocessing says of a fork when the fork server has died
 GRACE = 60.0  # seconds to end a step and write a checkpoint
@@ -93,7 +94,8 @@ class Child(Handle):
         status, now = self._status(), time.monotonic()
         if status is not None:
             _send(os.killpg, self.pid, signal.SIGKILL)  # what it left behind
-            self._ended = TIMED_OUT if self._too_late else status
+            stopped = status == SAVED or status < 0
+            self._ended = TIMED_OUT if self._too_late and stopped else status
             return self._ended
         if now > self._limit:
             self._limit, self._too_late = math.inf, True

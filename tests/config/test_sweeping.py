@@ -1,17 +1,32 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
+from omegaconf import DictConfig
 
 from freqgan import cli
-from freqgan.config import overrides
+from freqgan.config import application, overrides, sweeping
 from freqgan.config.sweeping import SweepCommand, assignment
 from freqgan.errors import UserError
+
+COMPOSED: dict[tuple[str, ...], DictConfig] = {}
+
+
+def compose_once(verb: str, arguments: Sequence[str], *, folder: str | None = None) -> DictConfig:
+    """Remembers what comes of the shipped `conf/` alone: composing takes a tenth of a second."""
+    if folder is not None or Path("conf").exists():
+        return application.compose(verb, arguments, folder=folder)
+    key = (verb, *arguments)
+    if key not in COMPOSED:
+        COMPOSED[key] = application.compose(verb, arguments)
+    return COMPOSED[key]
 
 
 @pytest.fixture(autouse=True)
 def _empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sweeping, "compose", compose_once)
 
 
 def read(*arguments: str) -> SweepCommand:

@@ -153,6 +153,16 @@ def test_two_ways_to_say_one_run_are_one_run(tmp_path: Path) -> None:
     rows = sweep.run()
     assert states(rows) == {1: "finished", 2: "refused", 3: "finished"}
     assert rows[1].line.startswith("the same run as job 1: ")
+    assert rows[1].key != rows[0].key == rows[2].key
+
+
+def test_what_is_refused_again_is_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        sweep = made(tmp_path, Listed("hardware=cpu", "hardware=auto", "bad"), Scripts(ends_with(0)))
+        sweep.examiner.keys = dict.fromkeys(("hardware=cpu", "hardware=auto"), "one")  # type: ignore[attr-defined]
+        assert states(sweep.run()) == {1: "finished", 2: "refused", 3: "refused"}
+        monkeypatch.setattr(time, "strftime", lambda text: "2100-01-31T12:00:00+0000")
+    assert len(Ledger(tmp_path / "ledger.jsonl").rows()) == 5
 
 
 def test_a_directory_that_is_held_is_waited_for(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import json
 import math
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,11 @@ def trials(found: Optuna) -> list[tuple[Any, float | None]]:
 
 
 def test_values_lie_in_their_space(tmp_path: Path) -> None:
-    found = search(tmp_path, n_trials=40)
-    seen = [dict(text.split("=") for text in finish(found, tmp_path, 1.0).typed) for _ in range(40)]
+    found = search(tmp_path, n_trials=16)
+    seen = [dict(text.split("=") for text in finish(found, tmp_path, 1.0).typed) for _ in range(16)]
     rates = [float(values["optim.lr"]) for values in seen]
     assert all(1e-4 <= rate <= 1e-2 for rate in rates)
-    assert sum(rate < 1e-3 for rate in rates) > 10  # in logarithms
+    assert sum(rate < 1e-3 for rate in rates) > 3  # in logarithms
     assert {values["model.width"] for values in seen} == {"2", "4", "6", "8"}
     assert {values["loss"] for values in seen} == {"bce", "hinge"}
     assert found.ask(1) is None
@@ -219,18 +220,18 @@ def test_no_slot_no_trial(tmp_path: Path) -> None:
 
 
 def test_proposals_do_not_depend_on_being_stopped(tmp_path: Path) -> None:
-    sampler = optuna.samplers.TPESampler
+    sampler = partial(optuna.samplers.TPESampler, n_startup_trials=2)
     for name in ("whole", "stopped", "other seed"):
         (tmp_path / name).mkdir()
-    whole = search(tmp_path / "whole", n_trials=14, sampler=sampler)
-    expected = [finish(whole, tmp_path, float(n % 5)).typed for n in range(14)]
+    whole = search(tmp_path / "whole", n_trials=6, sampler=sampler)
+    expected = [finish(whole, tmp_path, float(n % 5)).typed for n in range(6)]
     got = []
-    for n in range(14):
-        found = search(tmp_path / "stopped", n_trials=14, sampler=sampler)
+    for n in range(6):
+        found = search(tmp_path / "stopped", n_trials=6, sampler=sampler)
         ask(found)
-        got.append(finish(search(tmp_path / "stopped", n_trials=14, sampler=sampler), tmp_path, float(n % 5)).typed)
+        got.append(finish(search(tmp_path / "stopped", n_trials=6, sampler=sampler), tmp_path, float(n % 5)).typed)
     assert got == expected
-    other = search(tmp_path / "other seed", n_trials=14, sampler=sampler, seed=2)
+    other = search(tmp_path / "other seed", n_trials=6, sampler=sampler, seed=2)
     assert finish(other, tmp_path, 0.0).typed != expected[0]
 
 

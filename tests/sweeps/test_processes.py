@@ -106,8 +106,10 @@ def test_a_time_limit_is_a_status_of_its_own(tmp_path: Path, kind: str, monkeypa
     assert wait(spawn(command(tmp_path, kind, minutes=0.5 / 60))) == processes.TIMED_OUT == 124
 
 
-def test_a_job_that_ends_in_time_has_its_own_status(tmp_path: Path) -> None:
+def test_a_job_that_ends_by_itself_has_its_own_status(tmp_path: Path) -> None:
     assert wait(spawn(command(tmp_path, "exit", "0", minutes=1))) == 0
+    late = Child(2**22 - 1, iter([None, None, 0]).__next__, minutes=0.0)
+    assert [late.poll(), late.poll()] == [None, 0]
 
 
 def test_what_ends_execute_ends_the_job(tmp_path: Path) -> None:

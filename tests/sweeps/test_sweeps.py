@@ -52,10 +52,12 @@ def test_no_failure_touches_another_job(
         assert shown[1:3] == [name, state]
         assert shown[-1].startswith(line or str(tmp_path))
     assert "8 of 10 jobs failed: 1, 2, 3, 4, 5, 6, 8, 9; logs are in" in captured.out
+    assert "sweep.retry=all runs it again" in captured.out
     assert "Traceback" not in captured.err
     assert not run_of(tmp_path, rows["data.image_size=3"]).path.exists()
 
 
+@pytest.mark.slow
 def test_the_same_sweep_runs_only_what_is_missing_or_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = [FAULT, "callbacks.fault.kind=none,error", 'sweep.search.also=[["optim.lr=1e30"],["data.image_size=3"]]']
     assert sweep(tmp_path, *command) == 1
