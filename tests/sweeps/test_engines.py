@@ -202,3 +202,40 @@ def test_ray_ends_what_it_is_asked_to_end(tmp_path: Path) -> None:
         assert gone(int(RunDirectory(run).record["pid"]))
     finally:
         engine.close()
+
+
+SLURM = {
+    "sbatch": """
+for last; do :; done
+export SLURM_JOB_ID=$$ SLURM_NTASKS=1 SLURM_JOB_NUM_NODES=1 SLURM_NODEID=0 SLURM_PROCID=0 SLURM_LOCALID=0
+export SLURM_JOB_NAME=freqgan SLURM_NODELIST=localhost
+setsid bash "$last" > /dev/null 2>&1 < /dev/null &
+echo "Submitted batch job $$"
+""",
+    "srun": """
+while [[ $1 == --* ]]; do [[ $1 == --unbuffered ]] || shift; shift; done
+exec "$@"
+""",
+    "sacct": 'echo "JobID|State|NodeList"\n',
+    "scancel": "exit 0\n",
+}
+
+
+@pytest.mark.slow
+def test_the_commands_of_slurm_are_the_ones_that_submitit_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uninterrupted: dict[str, object]
+) -> None:
+    """No SLURM is there: its commands are stand-ins that run a batch script at once."""
+    (tmp_path / "bin").mkdir()
+    for name, script in SLURM.items():
+        (tmp_path / "bin" / name).write_text(f"#!/usr/bin/env bash\n{script}")
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    queue = ["sweep/engine=slurm", "sweep.engine.parameters={slurm_partition:gpu,timeout_min:30,cpus_per_task:2}"]
+    assert sweep(tmp_path, *queue, *SLOW, "sweep.engine.slots=1") == 0
+    rows = last(tmp_path)
+    assert {row.state for row in rows.values()} == {"finished"}
+    assert tensors(read_checkpoint(run_of(tmp_path, rows["seed=1"]).checkpoints()[0])) == uninterrupted
+    script = next((tmp_path / "tiny" / "it" / "submitit").glob("*_submission.sh")).read_text()
+    for option in ("--partition=gpu", "--time=30", "--cpus-per-task=2", "--job-name=freqgan", "--signal=USR2@"):
+        assert f"#SBATCH {option}" in script
