@@ -35,8 +35,7 @@ def main(cfg: DictConfig) -> None:
     run = choice.run
     assert run is not None
     if choice.finished:
-        if is_rank_zero():
-            Console().print(f"{run.path} is finished", soft_wrap=True)
+        Console(quiet=not is_rank_zero()).print(f"{run.path} is finished", soft_wrap=True)
         return
     with session(run, choice):
         if is_rank_zero():
