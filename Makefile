@@ -24,7 +24,7 @@ install: $(STAMP) ## set up .venv with pip
 train: $(STAMP) ## train the frequency GAN on real drawings, about five minutes on two cores
 	$(FREQGAN) train experiment=frequency_gan/openmoji $(ARGS)
 
-test: $(STAMP) ## the fast tests, under three minutes on two cores
+test: $(STAMP) ## the fast tests, about four minutes on two cores
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: $(STAMP) ## all tests, the slow ones too

@@ -342,6 +342,7 @@ def test_tensorboard_gets_the_rows_and_the_pictures(tmp_path: Path, elsewhere: P
 # pack
 
 
+@pytest.mark.slow
 def test_a_packed_folder_trains_as_the_folder_does_and_continues_exactly(tmp_path: Path) -> None:
     photos, shards = tmp_path / "photos", tmp_path / "packed"
     photos.mkdir()

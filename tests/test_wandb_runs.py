@@ -51,6 +51,7 @@ def positions(rows: list[dict[str, Any]]) -> list[int]:
     return [row["images_seen"] for row in scalars(rows)]
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_a_fragment_and_its_continuation_another(tmp_path: Path, server: WandbServer) -> None:
     more = [*SHORT, "logger.wandb.mode=offline", "budget.images=40", "checkpoint.every_images=16"]
     status, output = train(tmp_path, *more, before=killed_a_second_after(7))
@@ -96,6 +97,7 @@ def test_the_server_knows_how_a_run_ended_and_nothing_secret(
         assert secret not in json.dumps([seen, server.artifacts])
 
 
+@pytest.mark.slow
 def test_an_evaluation_afterwards_uses_the_checkpoint(tmp_path: Path, server: WandbServer) -> None:
     status, output = train(tmp_path, *SHORT, *PROTOCOL, "budget.images=8", "group=g")
     assert status == 0, output

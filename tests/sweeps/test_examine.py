@@ -86,6 +86,7 @@ def test_an_error_that_is_not_the_users_is_no_refusal(
     assert (found.exit_status, found.refusal) == (status, line)
 
 
+@pytest.mark.slow
 def test_an_examination_that_dies_is_one_jobs_matter(command: SweepCommand) -> None:
     with Examiner(command) as examiner:
         whole = examiner(())
