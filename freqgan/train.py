@@ -1,7 +1,6 @@
 """`freqgan train`: one run, from a config to a checkpoint, a grid of pictures and numbers."""
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from freqgan.metrics.ranks import on_first
 from freqgan.ops.global_batch import world_size
 from freqgan.runs.session import session, told, told_by_rank_zero
 from freqgan.systems import Clock, System
+from freqgan.systems.trainer import make_trainer
 
 log = logging.getLogger("freqgan")
 
@@ -76,18 +76,8 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
     judge = callbacks.Evaluation(run, journal, store, protocol, **settings["evaluation"], cache_dir=cache, seed=seed)
     # The row and the grid belong to a step; what takes longer may be interrupted, and is made up for on resume.
     around = [journal, grid, callbacks.Interruption(), *build_all(settings["callbacks"]), judge]
-    quiet_lightning()
-    trainer = pl.Trainer(
-        **hardware.trainer_arguments(callbacks.AtomicCheckpointIO()),
-        callbacks=[*around, store],
-        logger=False,
-        max_epochs=-1,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        default_root_dir=run.path,
-    )
+    machine = hardware.trainer_arguments(callbacks.AtomicCheckpointIO())
+    trainer = make_trainer(machine, [*around, store], default_root_dir=run.path)
     if choice.checkpoint is not None:
         data.images_seen = choice.images_seen
         if is_rank_zero():
@@ -111,10 +101,3 @@ def torn_down(trainer: pl.Trainer) -> Iterator[None]:
 def build_all(nodes: dict[str, Any] | None) -> Iterator[Any]:
     """The objects of a group that is a dictionary of nodes; null leaves one out."""
     return (config.build(node) for node in (nodes or {}).values() if node is not None)
-
-
-def quiet_lightning() -> None:
-    """Leaves out Lightning's advice, which is about loops that this package does not use."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    warnings.filterwarnings("ignore", module="lightning_fabric")

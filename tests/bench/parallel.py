@@ -21,7 +21,7 @@ from freqgan.callbacks import Interruption, Journal
 from freqgan.data import DataModule, OpenMoji
 from freqgan.hardware import Hardware
 from freqgan.runs import RunDirectory
-from freqgan.train import quiet_lightning
+from freqgan.systems.trainer import make_trainer
 from freqgan.transforms import Identity
 from tests.bench.step import build
 from tests.forked import torchrun
@@ -104,17 +104,8 @@ def train(place: Mapping[str, str], pipe: Connection, folder: str, rounds: int) 
     system.to(memory_format=hardware.layout)
     run = RunDirectory(Path(folder) / str(processes))
     run.path.mkdir(exist_ok=True)
-    quiet_lightning()
-    trainer = pl.Trainer(
-        **hardware.trainer_arguments(),
-        callbacks=[Journal(run, [], every_steps=50), Interruption(), Gate(pipe)],
-        logger=False,
-        max_epochs=-1,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    around = [Journal(run, [], every_steps=50), Interruption(), Gate(pipe)]
+    trainer = make_trainer(hardware.trainer_arguments(), around)
     trainer.fit(system, datamodule=DataModule(source=OpenMoji, image_size=64, batch_size=BATCH))
 
 

@@ -24,7 +24,7 @@ from freqgan.networks import DCGANDiscriminator, DCGANGenerator
 from freqgan.runs import RunDirectory
 from freqgan.systems import Adam, Clock, FrequencyGAN
 from freqgan.systems.estimate import step_cost
-from freqgan.train import quiet_lightning
+from freqgan.systems.trainer import make_trainer
 from freqgan.transforms import Identity, Transform, WaveletTransform
 
 Row = tuple[str, float, str]
@@ -165,16 +165,6 @@ def race(
 
     with TemporaryDirectory() as folder:
         journal = Journal(RunDirectory(Path(folder)), [], every_steps=50)
-        quiet_lightning()
-        trainer = pl.Trainer(
-            **hardware.trainer_arguments(),
-            callbacks=[journal, Interruption(), ProgressBar(), Stopwatch()],
-            logger=False,
-            max_epochs=-1,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
-        trainer.fit(system, datamodule=data)
+        around = [journal, Interruption(), ProgressBar(), Stopwatch()]
+        make_trainer(hardware.trainer_arguments(), around).fit(system, datamodule=data)
     return {name: values[2:] for name, values in seconds.items()}
