@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from freqgan import comparison, config
 from freqgan.comparison import Comparison
 from freqgan.errors import UserError
 from freqgan.runs import write_json
 from freqgan.runs.files import storage, write_whole
-
-WIDEST = 10_000
+from freqgan.terminal import table_console
 
 
 def main(cfg: DictConfig) -> None:
@@ -31,14 +29,12 @@ def main(cfg: DictConfig) -> None:
         mark=settings["incomparable"] == "mark",
     )
     page = write(compared, folder(settings), samples=settings["samples"])
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDEST  # what is read by a program is not folded
+    console = table_console()
     for table in comparison.tables(compared):
         console.print(table)
     for note in comparison.notes(compared):
-        console.print(note, soft_wrap=True, markup=False, highlight=False)
-    console.print(str(page), soft_wrap=True, markup=False, highlight=False)
+        console.print(note, soft_wrap=True)
+    console.print(str(page), soft_wrap=True)
 
 
 def folder(settings: dict[str, Any]) -> Path:

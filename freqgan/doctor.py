@@ -7,17 +7,16 @@ from dataclasses import asdict
 from io import TextIOWrapper
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from freqgan import config
 from freqgan.diagnosis import Check, Row, checks, examine
 from freqgan.errors import FreqganError
+from freqgan.terminal import table_console
 
 Found = Iterable[tuple[Check, list[Row]]]
 
-WIDEST = 10_000
 STYLES = {"ok": "green", "note": "yellow", "broken": "bold red"}
 STATUS_WIDTH, NAME_WIDTH = 8, 18
 
@@ -51,9 +50,7 @@ def as_text(found: Found) -> list[Row]:
     """Prints each row as soon as it is known, below the heading of its area, and counts them at the end."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without UTF-8 is a finding, no reason to stop
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDEST  # what is read by a program is not folded
+    console = table_console()
     rows: list[Row] = []
     area = ""
     for check, several in found:

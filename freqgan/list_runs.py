@@ -3,14 +3,12 @@
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Column, Table
 
 from freqgan import config
 from freqgan.sweeps.listing import Entry, entries_under
-
-WIDEST = 10_000
+from freqgan.terminal import WIDEST, table_console
 
 
 def main(cfg: DictConfig) -> None:
@@ -19,9 +17,7 @@ def main(cfg: DictConfig) -> None:
     root = Path(settings["paths"]["output_dir"])
     entries = sorted(entries_under(root / (settings["name"] or "")), key=lambda entry: entry.started, reverse=True)
     shown = entries if settings["n"] == "all" else entries[: settings["n"]]
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console.width = WIDEST  # what is read by a program is not folded
+    console = table_console()
     if not shown:
         console.print(f"no runs under {root}: start one with `freqgan train`")
         return

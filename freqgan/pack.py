@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from freqgan import config
 from freqgan.data.shard_writer import write_shards
+from freqgan.terminal import table_console
 
 _LISTED_SKIPS = 5
 
@@ -23,11 +23,11 @@ def main(cfg: DictConfig) -> None:
         on_error=settings["on_error"],
         max_pixels=settings["max_pixels"],
     )
-    console = Console()
+    console = table_console()
     for error in skipped[:_LISTED_SKIPS]:
-        console.print(error.lines[0], soft_wrap=True, markup=False)
+        console.print(error.lines[0], soft_wrap=True)
     if skipped:
         console.print(f"{len(skipped)} unreadable images were left out")
     size = sum(shard.stat().st_size for shard in shards) / 2**20
     console.print(f"{len(shards)} shards, {size:.1f} MiB, in {output}: train on them with", soft_wrap=True)
-    console.print(f"  freqgan train data=shards data.root={output}", soft_wrap=True, markup=False)
+    console.print(f"  freqgan train data=shards data.root={output}", soft_wrap=True)

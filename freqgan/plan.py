@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.table import Column, Table
 
 from freqgan import config
@@ -16,8 +15,8 @@ from freqgan.sweeps.cost import Cost, Meter
 from freqgan.sweeps.examine import Examined, Examiner
 from freqgan.sweeps.optuna import STUDY
 from freqgan.sweeps.search import Proposal
+from freqgan.terminal import table_console
 
-WIDEST = 10_000
 SHOWN = 100  # characters of a reason
 NOTE = "training alone, as fast as just now: start-up (a few seconds a job), evaluations and sample grids come on top"
 
@@ -45,11 +44,9 @@ def main(command: SweepCommand) -> int:
         done = RunDirectory(command.folder / found.key).state() == "finished"
         cost = Cost() if found.refusal or done else meter(command, proposal, found)
         lines.append(Line(proposal, found, cost, done))
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDEST  # what is read by a program is not folded
+    console = table_console()
     console.print(table(lines))
-    console.print(total(lines, each, engine.slots), soft_wrap=True, highlight=False)
+    console.print(total(lines, each, engine.slots), soft_wrap=True)
     console.print(f"nothing was started: `freqgan train -m` with the same arguments does, in {command.folder}")
     return 2 if lines and all(line.examined.refusal for line in lines) else 0
 

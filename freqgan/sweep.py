@@ -4,7 +4,6 @@ import os
 import textwrap
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Column, Table
 
 from freqgan import config
@@ -13,8 +12,8 @@ from freqgan.errors import UserError
 from freqgan.runs.directory import RunDirectory, last_metric
 from freqgan.sweeps.driver import Driver
 from freqgan.sweeps.ledger import STANDING, WELL, Row
+from freqgan.terminal import table_console
 
-WIDEST = 10_000
 SHOWN = 100  # characters of a reason
 
 
@@ -27,9 +26,7 @@ def main(command: SweepCommand) -> int:
     engine, search = (config.build(command.settings[part]) for part in ("engine", "search"))
     driver = Driver(command, engine, search)
     rows = driver.run()
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDEST  # what is read by a program is not folded
+    console = table_console()
     console.print(table(driver.folder, rows))
     failed = [row for row in rows if row.state not in WELL]
     if failed:
@@ -38,8 +35,8 @@ def main(command: SweepCommand) -> int:
     if any(row.state in STANDING for row in failed):
         console.print("what diverged or was refused is a result: sweep.retry=all runs it again")
     if verdict := search.verdict():
-        console.print(verdict, soft_wrap=True, highlight=False)
-    console.print(f"compare them with: freqgan compare {driver.folder}", soft_wrap=True, highlight=False)
+        console.print(verdict, soft_wrap=True)
+    console.print(f"compare them with: freqgan compare {driver.folder}", soft_wrap=True)
     return 1 if failed else 0
 
 

@@ -1,11 +1,17 @@
-"""What a command says while it works: lines of the package's log on stderr, dressed up where that is a terminal."""
+"""What a command says: lines of its log on stderr while it works, and answers on stdout, dressed up for a terminal."""
 
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from freqgan.launcher import is_rank_zero
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDEST = 10_000  # columns, where nobody has to fold
 
 
 @contextmanager
@@ -39,3 +45,13 @@ def _handler() -> logging.Handler:
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
     handler.setFormatter(logging.Formatter("%(message)s"))
     return handler
+
+
+def table_console() -> "Console":
+    """A console for what a verb answers: brackets are text, and what a program reads is not folded."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = WIDEST
+    return console

@@ -1,14 +1,14 @@
 """What a finished run has to show."""
 
-from rich.console import Console
 from rich.table import Table
 
 from freqgan.runs.directory import RunDirectory
+from freqgan.terminal import table_console
 
 
 def report(run: RunDirectory) -> None:
     """What a newcomer wants to know at the end: where everything is, and whether it got better."""
-    console = Console()
+    console = table_console()
     rows = [row for row in run.metrics if any(key.startswith("val/") for key in row)]
     table = Table("metric", "start" if rows and rows[0]["images_seen"] == 0 else "first", "end", "end / start")
     for key in [key for key in (rows[-1] if rows else {}) if key.startswith("val/")]:
@@ -29,4 +29,4 @@ def report(run: RunDirectory) -> None:
         f"{memory:.2f} GiB at most",
     ]
     for line in lines:
-        console.print(line, soft_wrap=True, highlight=False)
+        console.print(line, soft_wrap=True)
