@@ -1,6 +1,9 @@
 """Where jobs run: on this machine, on SLURM, on Ray. An engine starts a command and says how it ended."""
 
+import getpass
+import hashlib
 import os
+import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +16,7 @@ from freqgan.sweeps.processes import Child, Command, Handle, execute, fork, spaw
 
 KILLED = -9
 STOPPED = 143
+REFUSALS = (AssertionError, NameError, TypeError, ValueError, RuntimeError, OSError, subprocess.SubprocessError)
 
 
 class Engine(ABC):
@@ -76,7 +80,8 @@ class Local(Engine):
 class Submitit(Engine):
     """Jobs of a SLURM cluster, through submitit.
 
-    A job that SLURM preempts, or that reaches `timeout_min`, is queued again and continues from its checkpoint.
+    A job that SLURM preempts, or that reaches `timeout_min`, is queued again and continues from its checkpoint. What a
+    sweep that died has left in the queue is cancelled when the sweep goes on: its jobs are queued anew.
 
     Args:
         slots: jobs in the queue at a time.
@@ -104,8 +109,20 @@ class Submitit(Engine):
         """Makes the executor; its files go to `submitit/` in the sweep's folder."""
         try:
             self._executor = self.submitit.AutoExecutor(folder / "submitit", cluster=self.cluster)
-            self._executor.update_parameters(**self.parameters)
-        except (AssertionError, NameError, TypeError, ValueError, RuntimeError, OSError) as error:
+            name = f"{self.parameters['name']}-{hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:8]}"
+            self._executor.update_parameters(**self.parameters | {"name": name})
+            if self.cluster == "slurm":  # the sweep's folder is held, so that these jobs are nobody else's
+                cancel = ["scancel", f"--user={getpass.getuser()}", f"--name={name}"]
+                subprocess.run(cancel, check=False, capture_output=True, timeout=60)
+        except (
+            AssertionError,
+            NameError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            OSError,
+            subprocess.SubprocessError,
+        ) as error:
             why = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
                 f"sweep.engine: submitit refuses cluster={self.cluster} or its parameters ({why})"

@@ -1,4 +1,6 @@
+import getpass
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -217,7 +219,7 @@ while [[ $1 == --* ]]; do [[ $1 == --unbuffered ]] || shift; shift; done
 exec "$@"
 """,
     "sacct": 'echo "JobID|State|NodeList"\n',
-    "scancel": "exit 0\n",
+    "scancel": 'echo "$@" >> "$(dirname "$0")/cancelled"\n',
 }
 
 
@@ -237,5 +239,8 @@ def test_the_commands_of_slurm_are_the_ones_that_submitit_gives(
     assert {row.state for row in rows.values()} == {"finished"}
     assert tensors(read_checkpoint(run_of(tmp_path, rows["seed=1"]).checkpoints()[0])) == uninterrupted
     script = next((tmp_path / "tiny" / "it" / "submitit").glob("*_submission.sh")).read_text()
-    for option in ("--partition=gpu", "--time=30", "--cpus-per-task=2", "--job-name=freqgan", "--signal=USR2@"):
+    for option in ("--partition=gpu", "--time=30", "--cpus-per-task=2", "--job-name=freqgan-", "--signal=USR2@"):
         assert f"#SBATCH {option}" in script
+    # What a sweep that died has left in the queue goes first, by the name that this sweep's jobs have.
+    (name,) = re.findall(r"--job-name=(\S+)", script)
+    assert (tmp_path / "bin" / "cancelled").read_text().splitlines()[0] == f"--user={getpass.getuser()} --name={name}"
