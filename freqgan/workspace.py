@@ -39,7 +39,7 @@ def workspace(run: RunDirectory, *, title: str, project: str, entity: str) -> An
     try:
         from wandb_workspaces import workspaces as ws
     except ModuleNotFoundError as error:
-        raise UserError("freqgan workspace needs the package wandb-workspaces: pip install wandb-workspaces") from error
+        raise UserError("wandb-workspaces is not installed: pip install 'freqgan[workspace]'") from error
     keys = sorted({key for row in run.metrics for key in row})
     if not keys:
         raise UserError(f"run={run.path} has logged nothing yet: name a run that has, `freqgan runs` lists them")

@@ -19,6 +19,7 @@ from freqgan.errors import FreqganError
 from freqgan.launcher import is_rank_zero
 from freqgan.runs import RunDirectory
 from freqgan.runs.files import storage
+from freqgan.runs.rows import append_row
 from freqgan.systems import System
 from freqgan.systems.parallel import averaged
 
@@ -118,8 +119,8 @@ class Journal(pl.Callback):
             return
         clock = system.clock
         row = {"images_seen": clock.images_seen, "time/seconds": round(clock.seconds, 3), **values}
-        with storage(self.path), self.path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        with storage(self.path):
+            append_row(self.path, row)
         self._tell(lambda mirror: mirror.row(row, clock.images_seen))
 
     def pictures(self, paths: Mapping[str, Path], images_seen: int) -> None:
