@@ -1,6 +1,20 @@
-"""Network architectures, one per file, each the whole graph from top to bottom."""
+"""Architectures, one per file."""
 
-from freqgan.networks.band_cascade import BandDiscriminators, BandGenerators, cascade_sources
+from freqgan.networks.band_discriminators import BandDiscriminators
+from freqgan.networks.band_gans import BandGAN, connect, group_bands
+from freqgan.networks.band_generators import BandGenerators, Teacher
 from freqgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from freqgan.networks.joined_bands import joined_bands, parted_bands
 
-__all__ = ["BandDiscriminators", "BandGenerators", "DCGANDiscriminator", "DCGANGenerator", "cascade_sources"]
+__all__ = [
+    "BandDiscriminators",
+    "BandGAN",
+    "BandGenerators",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "Teacher",
+    "connect",
+    "group_bands",
+    "joined_bands",
+    "parted_bands",
+]

@@ -1,24 +1,28 @@
 """DCGAN generator and discriminator for any size, with an optional context image (Radford et al. 2015, fig. 1 and §3).
 
-Departures from the paper: widths and depth follow from the image's size, 4×4 kernels as in the PyTorch ports, the
-projection of the latent vector is written as a linear layer (a transposed convolution on one pixel is the same map),
-and both networks may see a context image: here, the bands of lower frequency that a band's GAN builds upon
-(the conditional form of LAPGAN, Denton et al. 2015, §3.2).
+Departures from the paper: widths and depth follow from the image's size, 4×4 kernels as in the PyTorch ports, first and
+last maps are written as linear layers (a convolution between one pixel and a whole map is the same), and both networks
+may see a context image: here, the bands of lower frequency that a band's GAN builds upon (the conditional form of
+LAPGAN, Denton et al. 2015, §3.2).
+
+Several networks of one shape can lie side by side in one, as groups of its channels: small networks one after the other
+cost more than their arithmetic. Every tensor of such a network is the single networks' tensors, concatenated over the
+first dimension; only a discriminator's first layer is one each, since its inputs may differ.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, final
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-from freqgan.blocks import BatchNorm2d, DoublingConv2d, HalvingConv2d
+from freqgan.blocks import BatchNorm2d, DoublingConv2d, GroupedLinear, HalvingConv2d, spectral_norm
 from freqgan.errors import UserError
 
 Norm = Literal["batch", "instance", "group", "spectral", "none"]
+Combine = Literal["concat", "add", "modulate"]
 Size = tuple[int, int]
 
 
@@ -81,15 +85,21 @@ def widths(count: int, *, channels: int, max_channels: int) -> list[int]:
     return [min(channels * 2**i, max_channels) for i in range(count)]
 
 
-def normalization(norm: Norm, channels: int) -> nn.Module:
-    """The layer after a convolution; spectral norm wraps the convolution instead, so it adds nothing here."""
+def normalization(norm: Norm, channels: int, *, count: int = 1) -> nn.Module:
+    """The layer after a convolution; spectral norm wraps the convolution instead, so it adds nothing here.
+
+    Args:
+        norm: its kind.
+        channels: of one network.
+        count: networks side by side.
+    """
     match norm:
         case "batch":
-            return BatchNorm2d(channels)
+            return BatchNorm2d(count * channels)
         case "instance":
-            return nn.InstanceNorm2d(channels, affine=True)
+            return nn.InstanceNorm2d(count * channels, affine=True)
         case "group":
-            return nn.GroupNorm(min(8, channels // 4), channels)
+            return nn.GroupNorm(count * min(8, channels // 4), count * channels)
         case "spectral" | "none":
             return nn.Identity()
 
@@ -105,24 +115,39 @@ def initialize(module: nn.Module) -> None:
 
 
 class Halving(nn.Sequential):
-    """4×4 convolution of stride 2, norm, leaky ReLU: half the size."""
+    """4×4 convolution of stride 2, norm, leaky ReLU: half the size; widths are those of one of `count` networks."""
 
-    def __init__(self, inputs: int, outputs: int, *, norm: Norm) -> None:
-        convolution: nn.Module = HalvingConv2d(inputs, outputs, bias=norm in ("spectral", "none"))
-        initialize(convolution)
-        if norm == "spectral":
-            convolution = spectral_norm(convolution)
-        layer = normalization(norm, outputs)
-        initialize(layer)
-        super().__init__(convolution, layer, nn.LeakyReLU(0.2, inplace=True))
+    def __init__(self, inputs: int, outputs: int, *, norm: Norm, count: int = 1) -> None:
+        bias = norm in ("spectral", "none")
+        convolution = HalvingConv2d(count * inputs, count * outputs, groups=count, bias=bias)
+        super().__init__(*convolved(convolution, outputs, norm=norm, count=count))
+
+
+class Keeping(nn.Sequential):
+    """3×3 convolution, norm, leaky ReLU: the same size; for bands too small to be halved."""
+
+    def __init__(self, inputs: int, outputs: int, *, norm: Norm, count: int = 1) -> None:
+        bias = norm in ("spectral", "none")
+        convolution = nn.Conv2d(count * inputs, count * outputs, 3, 1, 1, groups=count, bias=bias)
+        super().__init__(*convolved(convolution, outputs, norm=norm, count=count))
+
+
+def convolved(convolution: nn.Module, outputs: int, *, norm: Norm, count: int) -> list[nn.Module]:
+    """A convolution, its norm, and a leaky ReLU, with the weights they begin with."""
+    initialize(convolution)
+    if norm == "spectral":
+        spectral_norm(convolution, groups=count)
+    layer = normalization(norm, outputs, count=count)
+    initialize(layer)
+    return [convolution, layer, nn.LeakyReLU(0.2, inplace=True)]
 
 
 class Doubling(nn.Sequential):
     """4×4 transposed convolution of stride 2, norm, ReLU: twice the size."""
 
-    def __init__(self, inputs: int, outputs: int, *, norm: Norm) -> None:
-        convolution = DoublingConv2d(inputs, outputs, bias=norm == "none")
-        layer = normalization(norm, outputs)
+    def __init__(self, inputs: int, outputs: int, *, norm: Norm, count: int = 1) -> None:
+        convolution = DoublingConv2d(count * inputs, count * outputs, groups=count, bias=norm == "none")
+        layer = normalization(norm, outputs, count=count)
         for module in (convolution, layer):
             initialize(module)
         super().__init__(convolution, layer, nn.ReLU(inplace=True))
@@ -132,13 +157,15 @@ class Doubling(nn.Sequential):
 class DCGANGenerator(nn.Module):
     """Latent vector, and context where there is one, to image.
 
-    The context is halved by a tower of convolutions; at every size its features are concatenated to the generator's.
+    The context is halved by a tower of convolutions; at every size its features join the generator's.
 
     Args:
         latent_dim: length of the latent vector.
         out_channels: channels of the image.
         image_size: (height, width); `halvings` says which sizes it accepts.
         context_channels: channels of the context image, which has the size of the output; 0 for none.
+        count: networks side by side; the numbers above are those of one of them.
+        combine: how features of the context join: concatenated, added, or as scale and shift (1 + a) · x + b.
         channels: width at half the image's size; it doubles at every halving.
         max_channels: cap of the width.
         norm: after every hidden layer.
@@ -155,57 +182,83 @@ class DCGANGenerator(nn.Module):
         out_channels: int,
         image_size: Size,
         context_channels: int = 0,
+        count: int = 1,
+        combine: Combine = "concat",
         channels: int = 64,
         max_channels: int = 512,
         norm: Literal["batch", "instance", "group", "none"] = "batch",
         head: Literal["tanh", "linear"] = "tanh",
     ) -> None:
         super().__init__()
-        count = halvings(image_size)
-        width = widths(count, channels=channels, max_channels=max_channels)[::-1] or [channels]
-        self.start = (width[0], image_size[0] >> count, image_size[1] >> count)
-        self.project = nn.Linear(latent_dim, width[0] * self.start[1] * self.start[2], bias=False)
-        self.project_norm = normalization(norm, width[0])
-        for module in (self.project, self.project_norm):
-            initialize(module)
-        skip = [w // 2 if context_channels else 0 for w in width]
+        self.count = count
+        self.combine = combine
+        depth = halvings(image_size)
+        width = widths(depth, channels=channels, max_channels=max_channels)[::-1] or [channels]
+        self.start = (image_size[0] >> depth, image_size[1] >> depth, width[0])
+        features = width[0] * self.start[0] * self.start[1]
+        self.project = GroupedLinear(count * latent_dim, count * features, groups=count, bias=False)
+        self.project_norm = normalization(norm, width[0], count=count)
+        skip = [_context_width(w, combine) if context_channels else 0 for w in width]
         tower = [context_channels, *skip[::-1]]
+        layer = Halving if depth else Keeping
         self.context = nn.ModuleList(
-            Halving(tower[i], tower[i + 1], norm="none" if i == 0 else norm)
-            for i in range(count if context_channels else 0)
+            layer(tower[i], tower[i + 1], norm="none" if i == 0 else norm, count=count)
+            for i in range(len(skip) if context_channels else 0)
         )
-        self.stages = nn.ModuleList(Doubling(width[i] + skip[i], width[i + 1], norm=norm) for i in range(count - 1))
+        inputs = [w + s if combine == "concat" else w for w, s in zip(width, skip, strict=True)]
+        self.stages = nn.ModuleList(Doubling(inputs[i], width[i + 1], norm=norm, count=count) for i in range(depth - 1))
         self.to_image: nn.Module = (
-            DoublingConv2d(width[-1] + skip[-1], out_channels)
-            if count
-            else nn.Conv2d(width[-1] + context_channels, out_channels, 3, 1, 1)
+            DoublingConv2d(count * inputs[-1], count * out_channels, groups=count)
+            if depth
+            else nn.Conv2d(count * inputs[-1], count * out_channels, 3, 1, 1, groups=count)
         )
-        initialize(self.to_image)
+        for module in (self.project, self.project_norm, self.to_image):
+            initialize(module)
         self.head = nn.Tanh() if head == "tanh" else nn.Identity()
 
     def forward(
-        self, latent: Float[Tensor, "b d"], context: Float[Tensor, "b k h w"] | None = None
-    ) -> Float[Tensor, "b c h w"]:
-        """The image of a latent vector (b, latent_dim), given the context (b, context_channels, h, w)."""
-        x = F.relu(self.project_norm(self.project(latent).unflatten(1, self.start)))
-        skips = [] if context is None or self.context else [context]
+        self, latent: Float[Tensor, "b n*d"], context: Float[Tensor, "b n*k h w"] | None = None
+    ) -> Float[Tensor, "b n*c h w"]:
+        """The image of a latent vector, given the context; of `count` networks, one after the other in channels."""
+        start = self.project(latent).unflatten(1, (self.count, *self.start)).permute(0, 2, 3, 1, 4)  # (b, h, w, n, c)
+        x = F.relu(self.project_norm(start.flatten(3).permute(0, 3, 1, 2)))
+        skips = []
         for layer in self.context:
             context = layer(context)
             skips.append(context)
         for stage in [*self.stages, self.to_image]:
-            x = stage(torch.cat([x, skips.pop()], 1) if skips else x)
+            x = stage(self._joined(x, skips.pop()) if skips else x)
         image: Tensor = self.head(x)
         return image
+
+    def _joined(self, x: Tensor, context: Tensor) -> Tensor:
+        """Features of the generator and of its context, network by network."""
+        match self.combine:
+            case "concat":
+                parts = [part.unflatten(1, (self.count, -1)) for part in (x, context)]
+                return torch.cat(parts, 2).flatten(1, 2)
+            case "add":
+                return x + context
+            case "modulate":
+                scale, shift = context.unflatten(1, (self.count, 2, -1)).unbind(2)
+                return x * (1 + scale.flatten(1, 2)) + shift.flatten(1, 2)
+
+
+def _context_width(width: int, combine: Combine) -> int:
+    """Channels of the context's features beside a generator's."""
+    return {"concat": width // 2, "add": width, "modulate": 2 * width}[combine]
 
 
 @final
 class DCGANDiscriminator(nn.Module):
-    """Image, and context where there is one, to one logit.
+    """Image, and a condition where there is one, to one logit.
 
     Args:
-        in_channels: channels of the image.
+        in_channels: channels of the image, context included; a list for networks side by side, one entry each.
         image_size: (height, width); `halvings` says which sizes it accepts.
-        context_channels: channels of a context image of the same size, concatenated to the input; 0 for none.
+        condition_dim: length of a vector that the image is to match, as in a projection discriminator
+            (Miyato & Koyama 2018, fig. 1d): its embedding's product with the pooled features is added to the logit, and
+            a linear function of it; 0 for none.
         channels: width at half the image's size; it doubles at every halving.
         max_channels: cap of the width.
         norm: after every hidden layer but the first; `spectral` normalises every convolution instead.
@@ -217,28 +270,44 @@ class DCGANDiscriminator(nn.Module):
     def __init__(
         self,
         *,
-        in_channels: int,
+        in_channels: int | Sequence[int],
         image_size: Size,
-        context_channels: int = 0,
+        condition_dim: int = 0,
         channels: int = 64,
         max_channels: int = 512,
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
-        count = halvings(image_size)
-        width = [in_channels + context_channels, *widths(count, channels=channels, max_channels=max_channels)]
-        first: Norm = "spectral" if norm == "spectral" else "none"
-        self.stages = nn.Sequential(*(Halving(width[i], width[i + 1], norm=norm if i else first) for i in range(count)))
-        side = (image_size[0] >> count, image_size[1] >> count)
-        self.to_logit: nn.Module = nn.Conv2d(width[-1], 1, side)
-        initialize(self.to_logit)
-        if norm == "spectral":
-            self.to_logit = spectral_norm(self.to_logit)
+        inputs = (in_channels,) if isinstance(in_channels, int) else tuple(in_channels)
+        self.count = count = len(inputs)
+        depth = halvings(image_size)
+        width = widths(max(1, depth), channels=channels, max_channels=max_channels)
+        self.first = nn.ModuleList(
+            HalvingConv2d(k, width[0]) if depth else nn.Conv2d(k, width[0], 3, 1, 1) for k in inputs
+        )
+        self.stages = nn.Sequential(
+            *(Halving(width[i], width[i + 1], norm=norm, count=count) for i in range(len(width) - 1))
+        )
+        positions = (image_size[0] >> depth) * (image_size[1] >> depth)
+        self.to_logit = nn.Linear(width[-1] * positions, count)  # row i is network i's
+        self.embed = nn.Linear(condition_dim, count * (width[-1] + 1)) if condition_dim else None
+        for module in (*self.first, self.to_logit, *([] if self.embed is None else [self.embed])):
+            initialize(module)
+            if norm == "spectral":
+                spectral_norm(module, groups=1 if module in self.first else count)
 
     def forward(
-        self, image: Float[Tensor, "b c h w"], context: Float[Tensor, "b k h w"] | None = None
-    ) -> Float[Tensor, "b"]:
-        """One logit per image, in float32 at least: positive means real."""
-        x = image if context is None else torch.cat([image, context], 1)
-        logits: Tensor = self.to_logit(self.stages(x)).flatten()
+        self, *images: Float[Tensor, "b c h w"], condition: Float[Tensor, "b k"] | None = None
+    ) -> Float[Tensor, "b n"]:
+        """One logit per network, each for its own image, in float32 at least: positive means real."""
+        first = [layer(image) for layer, image in zip(self.first, images, strict=True)]
+        x = self.stages(F.leaky_relu(torch.cat(first, 1) if self.count > 1 else first[0], 0.2))
+        features = x.permute(0, 2, 3, 1).unflatten(3, (self.count, -1))  # (b, h, w, n, c)
+        pairs = zip(features.unbind(3), self.to_logit.weight.split(1), strict=True)
+        logits = torch.cat([F.linear(own.flatten(1), weight) for own, weight in pairs], 1) + self.to_logit.bias
+        if self.embed is not None:
+            assert condition is not None
+            weights = self.embed(condition).unflatten(1, (self.count, -1))  # (b, n, c + 1)
+            pooled = features.mean((1, 2))
+            logits = logits + (pooled * weights[..., 1:]).sum(2) + weights[..., 0]
         return logits.to(torch.promote_types(logits.dtype, torch.float32))

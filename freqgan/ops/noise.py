@@ -30,3 +30,8 @@ def orthogonal_frame(directions: Float[Tensor, "b d n"], lengths: Float[Tensor, 
     sign = torch.diagonal(r, dim1=1, dim2=2).sign()
     frame: Tensor = (q * (sign * lengths.norm(dim=1)).unsqueeze(1)).transpose(1, 2)
     return frame
+
+
+def independent_frame(directions: Float[Tensor, "b d n"]) -> Float[Tensor, "b n d"]:
+    """Rows that are each N(0, I), independent of each other."""
+    return directions.transpose(1, 2)

@@ -8,19 +8,19 @@ from which a run continues exactly.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from freqgan.errors import DivergedError, UserError
-from freqgan.ops.global_batch import rank, world_size
+from freqgan.ops.global_batch import gather_rows, rank, world_size
 from freqgan.ops.keyed_random import key, torch_generator
 from freqgan.systems.clock import Clock
+from freqgan.systems.moving_average import MovingAverage
 from freqgan.systems.parallel import agree, average_gradients
 from freqgan.systems.rules import Batch, Known, Outputs, Player, Rows, Rules, Terms, Weights, detached, problems
 
@@ -48,7 +48,9 @@ class System(pl.LightningModule, ABC):
         self.automatic_optimization = False
         self.generator = generator
         self.discriminator = discriminator
-        self.ema = AveragedModel(generator, multi_avg_fn=self._average).requires_grad_(False)
+        self.ema = MovingAverage(
+            generator, halflife=rules.get("ema_halflife", 10_000.0), rampup=rules.get("ema_rampup", 0.05)
+        )
         self.optim = rules["optim"]
         self.terms = {player: dict(terms) for player, terms in rules["terms"].items()}
         self.every = dict(rules.get("every", {}))
@@ -56,17 +58,21 @@ class System(pl.LightningModule, ABC):
         self.n_critic = rules.get("n_critic", 1)
         self.accumulate = rules.get("accumulate", 1)
         self.clip = rules.get("clip")
-        self.ema_halflife = rules.get("ema_halflife", 10_000.0)
-        self.ema_rampup = rules.get("ema_rampup", 0.05)
         self.seed = rules.get("seed", 0)
         self.clock = rules.get("clock") or Clock()
-        self._rows = Rows()
+        self.rows = Rows()
+        self._notes: Terms = {}
+        self._carried: dict[str, Tensor] = {}
         # Listed once: walking the modules costs as much as a small network's optimiser step.
         self._weights = {player: list(network.parameters()) for player, network in self.players().items()}
 
     @abstractmethod
+    def calibrate(self, data: Any) -> None:
+        """Measures on the training split what a fresh run has to know before its first step."""
+
+    @abstractmethod
     def synthesize(self, batch: Batch) -> Outputs:
-        """The generator's one forward pass of a step, with whatever the terms need of it."""
+        """The generator's one forward pass of a step: `image`, the results (b, c, h, w), and what the terms need."""
 
     @abstractmethod
     def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
@@ -105,9 +111,22 @@ class System(pl.LightningModule, ABC):
             purpose: separates the draws of one step.
             make: draws n rows from a generator.
         """
-        first, end, total = self._rows
+        first, end, total = self.rows
         rows = make(torch_generator(self.seed, purpose, self.clock.images_seen), total)[first:end]
         return rows.to(self.device, non_blocking=True)
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Has a number logged with this step's terms that is no term, such as an accuracy: by `player/name`."""
+        self._notes[name] = value.detach()
+
+    def carry(self, rows: dict[str, Tensor]) -> None:
+        """Keeps rows of this process's batch for the next step, over a checkpoint too."""
+        self._carried = {name: value.detach() for name, value in rows.items()}
+
+    def carried(self, count: int) -> dict[str, Tensor] | None:
+        """What the last step left; None in the first, and where a batch is not of `count` rows any more."""
+        fits = all(len(rows) == count for rows in self._carried.values())
+        return self._carried if self._carried and fits else None
 
     def wants(self, player: Player, term: str) -> bool:
         """Whether a term is computed in this step."""
@@ -117,16 +136,15 @@ class System(pl.LightningModule, ABC):
     def due(self, every_images: int | None, *, share: float) -> bool:
         """Whether the last step passed a multiple of `every_images`, or of this share of the budget where None."""
         every = every_images or round((self.clock.end or 0) * share)
-        return every > 0 and self.clock.crossed(every, self._rows.total)
+        return every > 0 and self.clock.crossed(every, self.rows.total)
 
     @contextmanager
     def kept_generator(self, weights: Weights) -> Iterator[nn.Module]:
-        """The averaged or the raw generator in evaluation mode, without gradients."""
-        network = self.ema.module if weights == "ema" else self.generator
-        training = network.training
+        """The generator in evaluation mode, without gradients; with its averaged weights in place unless `raw`."""
+        network, training = self.generator, self.generator.training
         network.eval()
         try:
-            with torch.no_grad():
+            with torch.no_grad(), self.ema.in_place(network) if weights == "ema" else nullcontext():
                 yield network
         finally:
             network.train(training)
@@ -149,6 +167,7 @@ class System(pl.LightningModule, ABC):
         """One whole step: every player that is due is updated once. Returns the terms, by `player/term`."""
         torch.manual_seed(key(self.seed, "step", self.clock.images_seen, rank()))
         due = (self.clock.steps + 1) % self.n_critic == 0
+        self._notes = {}
         parts = self.parts(batch)
         # One forward pass serves both players; parts make their own for each, since keeping them all saves no memory.
         outputs = [self.forward_part(parts[0], graph=due)] if len(parts) == 1 else [None] * len(parts)
@@ -160,11 +179,11 @@ class System(pl.LightningModule, ABC):
             if player in self._weights and (due or player == "discriminator"):
                 log |= self._turn(player, parts, outputs)
         if due:
-            self.ema.update_parameters(self.generator)
-        self.clock.advance(self._rows.total, generator=due)
+            self.ema.update(self.generator, self.rows.total * self.n_critic, seen=self.clock.images_seen)
+        self.clock.advance(self.rows.total, generator=due)
         if self.clock.minutes is not None:
             self.clock.end = agree(self.clock.end)
-        return log
+        return log | self._notes
 
     def parts(self, batch: Batch) -> list[Part]:
         """The batch in `accumulate` parts, each with its rows of the global batch."""
@@ -181,7 +200,7 @@ class System(pl.LightningModule, ABC):
 
     def forward_part(self, part: Part, *, graph: bool) -> Outputs:
         """`synthesize` for one part, with a gradient graph or without."""
-        batch, self._rows = part
+        batch, self.rows = part
         with torch.set_grad_enabled(graph):
             return self.synthesize(batch)
 
@@ -193,14 +212,14 @@ class System(pl.LightningModule, ABC):
         log: Terms = {}
         for part, shared in zip(parts, outputs, strict=True):
             output = shared if shared is not None else self.forward_part(part, graph=player == "generator")
-            batch, self._rows = part
+            batch, self.rows = part
             terms = (
                 self.generator_terms(batch, output)
                 if player == "generator"
                 else self.discriminator_terms(batch, detached(output))
             )
-            share = (self._rows.end - self._rows.first) * world_size() / self._rows.total
-            self.manual_backward(self._weighted(player, terms) * share)
+            share = (self.rows.end - self.rows.first) * world_size() / self.rows.total
+            self.manual_backward(self.weighted(player, terms) * share)
             for name, value in terms.items():
                 log[f"{player}/{name}"] = log.get(f"{player}/{name}", 0) + value.detach() * share
         self._update(player, optimizer, log)
@@ -212,7 +231,8 @@ class System(pl.LightningModule, ABC):
             for weight in weights:
                 weight.requires_grad_(player in players)
 
-    def _weighted(self, player: Player, terms: Terms) -> Tensor:
+    def weighted(self, player: Player, terms: Terms) -> Tensor:
+        """The sum of a player's terms, each with its weight."""
         total = torch.zeros((), device=self.device)
         for name, value in terms.items():
             term = name.rsplit("/", 1)[-1]
@@ -240,11 +260,15 @@ class System(pl.LightningModule, ABC):
         # The cast copies of these weights that autocast keeps within a step are stale from here on.
         torch.clear_autocast_cache()
 
-    def _average(self, averages: Any, weights: Any, _: Any) -> None:
-        """Karras et al. 2020 (StyleGAN2): a half-life in images, shorter at the beginning."""
-        images = self._rows.total * self.n_critic
-        halflife = max(min(self.ema_halflife, self.ema_rampup * self.clock.images_seen), 1e-8)
-        torch._foreach_lerp_(list(averages), list(weights), 1 - 0.5 ** (images / halflife))
+    @property
+    def device(self) -> torch.device:
+        """Where the generator lies; Lightning's own is not kept for a system inside another one."""
+        return next(self.generator.parameters()).device
+
+    def on_fit_start(self) -> None:
+        """A fresh run measures what it needs; a resumed one has it in its checkpoint."""
+        if self.clock.images_seen == 0:
+            self.calibrate(self.trainer.datamodule)  # type: ignore[attr-defined]
 
     def on_train_start(self) -> None:
         """Time runs from the first step; a run that was stopped behind its last one takes none."""
@@ -260,6 +284,7 @@ class System(pl.LightningModule, ABC):
         state = checkpoint["state_dict"]
         checkpoint["ema"] = {name: state.pop(name) for name in [n for n in state if n.startswith("ema.")]}
         checkpoint["clock"] = self.clock.state_dict()
+        checkpoint["carried"] = {name: gather_rows(rows) for name, rows in self._carried.items()}
         checkpoint["global_step"] = self.clock.steps
         checkpoint.pop("loops", None)
 
@@ -267,6 +292,8 @@ class System(pl.LightningModule, ABC):
         """Undoes `on_save_checkpoint`."""
         checkpoint["state_dict"] = checkpoint["state_dict"] | checkpoint["ema"]
         self.clock.load_state_dict(checkpoint["clock"])
+        carried = checkpoint["carried"]
+        self._carried = {name: rows.chunk(world_size())[rank()].to(self.device) for name, rows in carried.items()}
 
 
 def _as_list(optimizers: Any) -> list[Any]:

@@ -1,27 +1,31 @@
 """Frequency GAN: one GAN per band of an invertible transform, cascaded from coarse to fine.
 
-Reference: patent CN112529975A, claims 1, 4, 5, 7–9; nearest published ancestors are LAPGAN (Denton et al. 2015) and
-DCGAN (Radford et al. 2015), which this is with `transform=identity`. Departure: bands are divided by a stored scale.
+Reference: patent CN112529975A, claims 1 and 4–10; nearest published ancestors are LAPGAN (Denton et al. 2015) and DCGAN
+(Radford et al. 2015), which this is with `transform=identity`. Departure: bands are divided by a stored scale. What the
+source leaves open is a setting each, see `freqgan.systems.band_design.Design`.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Unpack, final
+from typing import Any, ClassVar, Unpack, final
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.errors import UserError
-from freqgan.losses import AdversarialLoss, interpolation_penalty, r1_penalty
-from freqgan.networks import BandDiscriminators, BandGenerators, cascade_sources
-from freqgan.networks.dcgan import refuse_size
-from freqgan.ops.keyed_random import torch_generator
-from freqgan.ops.noise import orthogonal_frame
+from freqgan.losses import AdversarialLoss
+from freqgan.networks import BandGenerators
+from freqgan.systems.band_context import BandSchedule, shown
+from freqgan.systems.band_design import DEFAULTS, Design, band_networks, described, rules_of
+from freqgan.systems.band_game import BandGame
+from freqgan.systems.band_ledger import EVERY_STEPS, BandLedger
 from freqgan.systems.base import System
-from freqgan.systems.rules import Batch, Known, Outputs, Rules, Terms, Weights
+from freqgan.systems.blend import Players
+from freqgan.systems.feature_reading import FeatureReading
+from freqgan.systems.measuring import measure_samples
+from freqgan.systems.rules import Batch, Known, Outputs, Terms, Weights
+from freqgan.systems.target_vectors import TargetVectors
 from freqgan.transforms import Transform
-from freqgan.transforms.unit_scale import UnitScale
 
 CALIBRATION_IMAGES = 4096
 
@@ -33,23 +37,21 @@ class FrequencyGAN(System):
     Args:
         transform: splits images into bands and joins them.
         loss: the adversarial pair, the same for every band.
-        generator: makes one band's generator (`freqgan.networks.DCGANGenerator`).
-        discriminator: makes one band's discriminator (`freqgan.networks.DCGANDiscriminator`).
+        generator: makes generators side by side (`freqgan.networks.DCGANGenerator`).
+        discriminator: makes discriminators side by side (`freqgan.networks.DCGANDiscriminator`).
         image_size: height and width of the images.
         channels: channels of the images.
-        latent_dim: length of each generator's noise, at least the number of bands.
-        cascade: which coarser bands a band's generator and discriminator see.
-        band_scale: what each band is divided by: the greatest magnitude, the 99.9th percentile of magnitudes, or the
-            root mean square on the training split.
-        **rules: see `freqgan.systems.rules.Rules`.
+        **design: see `freqgan.systems.band_design.Design` and `freqgan.systems.rules.Rules`.
 
     Raises:
-        UserError: the image size does not fit the transform's levels or a band's network; too small a `latent_dim`.
+        UserError: the image size does not fit the transform's levels or a band's network; too small a `latent_dim`;
+            settings that contradict each other.
     """
 
-    TERMS: ClassVar[Known] = {"generator": ("adversarial",), "discriminator": ("adversarial", "r1", "gradient_penalty")}
-    generator: BandGenerators
-    discriminator: BandDiscriminators
+    TERMS: ClassVar[Known] = {
+        "generator": ("adversarial", "feature_statistics", "focal_frequency", "blend"),
+        "discriminator": ("adversarial", "r1", "gradient_penalty", "blend"),
+    }
 
     def __init__(
         self,
@@ -60,90 +62,113 @@ class FrequencyGAN(System):
         discriminator: Callable[..., nn.Module],
         image_size: int,
         channels: int = 3,
-        latent_dim: int = 100,
-        cascade: Literal["none", "previous", "all"] | dict[str, list[str]] = "all",
-        band_scale: Literal["max", "percentile", "rms"] = "max",
-        **rules: Unpack[Rules],
+        **design: Unpack[Design],
     ) -> None:
-        bands = UnitScale(transform, image_size=image_size, channels=channels)
-        shapes = {band.name: band.shape for band in bands.bands}
-        if latent_dim < len(shapes):
-            raise UserError(
-                f"model.latent_dim={latent_dim} is too small for {len(shapes)} orthogonal noise vectors, one per band: "
-                f"set it to at least {len(shapes)}"
-            )
-        refuse_size(image_size, lambda size: [band.shape[1:] for band in transform.bands((size, size))])
-        sources = cascade_sources(list(shapes), cascade)
-        super().__init__(
-            generator=BandGenerators(shapes, sources=sources, latent_dim=latent_dim, generator=generator),
-            discriminator=BandDiscriminators(shapes, sources=sources, discriminator=discriminator),
-            **rules,
-        )
-        self.bands = bands
-        self.names = list(shapes)
-        self.loss = loss
-        self.latent_dim = latent_dim
-        self.band_scale = band_scale
+        chosen: Any = DEFAULTS | design
+        own, judges = band_networks(transform, generator, discriminator, image_size, channels, chosen)
+        given = {"loss": loss, "image_size": image_size, "channels": channels, **rules_of(design)}
+        players = Players(chosen["blend"], own, judges, **given)
+        super().__init__(generator=players.generator, discriminator=players.discriminator, **rules_of(design))
+        real, order, switch = (chosen[name] for name in ("cascade_real", "training_order", "training_switch"))
+        self.schedule = BandSchedule(own.gans, real=real, order=order, switch=switch)
+        self.game = BandGame(judges, loss, scaled_r1=chosen["r1_scaling"] == "size")
+        self.ledger = BandLedger(players, self.game, gap=self.schedule.teaches)
+        self.vectors = TargetVectors(len(own.gans), chosen["latent_dim"], noise=chosen["noise"])
+        self.features = chosen["features"] or FeatureReading()
+        self.focal_frequency = chosen["focal_frequency"]
+        self.band_scale = chosen["band_scale"]
+        self.stale = chosen["cascade_iteration"] == "step"
+        self._players = players
 
-    def on_fit_start(self) -> None:
-        """A fresh run measures its bands; a resumed one has their scales in its checkpoint."""
-        if self.clock.images_seen == 0:
-            data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.bands.calibrate(data.evaluation_images("train", limit=CALIBRATION_IMAGES), self.band_scale)
+    @property
+    def generators(self) -> BandGenerators:
+        """Those of the bands."""
+        return self._players.generators
 
-    def frame(self, generator: torch.Generator, count: int) -> Float[Tensor, "b n d"]:
-        """`count` noise frames, a row for every band."""
-        directions, lengths = torch.randn(2, count, self.latent_dim, len(self.names), generator=generator)
-        return orthogonal_frame(directions, lengths)
+    def calibrate(self, data: Any) -> None:
+        """Measures the bands' scales, keeps features of some images, and does what the other system needs."""
+        self.generators.bands.calibrate(data.evaluation_images("train", limit=CALIBRATION_IMAGES), self.band_scale)
+        if self.generators.condition is not None:
+            self.generators.references.copy_(self.features.references(data.evaluation_images("train")))
+        if self._players.partner is not None:
+            self._players.partner.calibrate(data)
 
     def synthesize(self, batch: Batch) -> Outputs:
-        """Generated and real bands at unit scale."""
-        return {"fake": self.generator(self.draw("noise", self.frame)), "real": self.bands(batch["image"])}
+        """Generated and real bands at unit scale, what discriminators see of them, and the images."""
+        networks, progress, images = self.generators, self.clock.progress, batch["image"]
+        real = networks.bands(images)
+        teacher = self.schedule.teacher(real, lambda: self.draw("real context", _uniform), networks.lows, progress)
+        features, noise = self.features.of_real(images), self.draw("noise", self.vectors.draw)
+        made = networks(
+            noise,
+            features=features,
+            before=self.carried(len(images)) if self.stale else None,
+            teacher=teacher,
+            frozen=self.schedule.resting(progress),
+        )
+        if self.stale:
+            self.carry(made)
+        fake, other = self._players.superposed(made, batch, self.rows)
+        image = networks.image(fake)
+        return {
+            "noise": noise,
+            "real": real,
+            "real_image": images,
+            "real_features": features,
+            "fake": fake,
+            "image": image,
+            "fake_features": self.features.of_generated(image, features),
+            "seen": shown(fake, teacher, gradient=networks.cascade_gradient),
+            "other": other,
+        }
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
-        """The adversarial loss of every band."""
-        logits = self.discriminator(outputs["fake"])
-        return {f"{name}/adversarial": self.loss.generator(logits[name]) for name in self.names}
+        """The adversarial loss of every GAN that trains now, and what is asked of the whole image."""
+        resting = self.schedule.resting(self.clock.progress)
+        terms = self.game.generator_terms(outputs, resting)
+        if self.features.use == "feature_loss" and not resting and self.wants("generator", "feature_statistics"):
+            terms["feature_statistics"] = self.features.loss(outputs["image"], batch["image"])
+        if self.focal_frequency is not None and not resting and self.wants("generator", "focal_frequency"):
+            terms["focal_frequency"] = self.focal_frequency(outputs["image"], batch["image"])
+        return terms | self._players.terms("generator", batch, outputs["other"])
 
     def discriminator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
-        """The adversarial loss of every band, and the penalties that are due."""
-        real, fake = self.discriminator(outputs["real"]), self.discriminator(outputs["fake"])
-        terms: Terms = {}
-        for name in self.names:
-            terms[f"{name}/adversarial"] = self.loss.discriminator(real[name], fake[name])
-            terms |= self._penalties(name, outputs["real"], outputs["fake"])
-        return terms
-
-    def _penalties(self, name: str, real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Terms:
-        context = self.discriminator.context(name, real)
-
-        def critic(band: Tensor) -> Tensor:
-            return self.discriminator.judge(name, band, context)
-
-        terms: Terms = {}
+        """The adversarial loss of every GAN that trains now, and the penalties that are due."""
+        resting = self.schedule.resting(self.clock.progress)
+        real, fake = (self.game.logits(outputs, side, resting) for side in ("real", "fake"))
+        terms = self.game.discriminator_terms(real, fake)
         if self.wants("discriminator", "r1"):
-            terms[f"{name}/r1"] = r1_penalty(critic, real[name])
-        if self.loss.gradient_penalty and self.wants("discriminator", "gradient_penalty"):
-            mix = self.draw(f"mix {name}", lambda generator, n: torch.rand(n, generator=generator))
-            penalty = interpolation_penalty(critic, real[name], fake[name], mix)
-            terms[f"{name}/gradient_penalty"] = self.loss.gradient_penalty * penalty
-        return terms
+            terms |= self.game.r1_terms(outputs, resting, self.rows.total)
+        if self.game.loss.gradient_penalty and self.wants("discriminator", "gradient_penalty"):
+            mix = {name: self.draw(f"mix {name}", _uniform) for name in real}
+            terms |= self.game.gradient_penalty_terms(outputs, resting, mix)
+        if self.clock.steps % EVERY_STEPS == 0:
+            for name, value in self.ledger.entries(outputs, real, fake, resting):
+                self.note(name, value)
+        return terms | self._players.terms("discriminator", batch, outputs["other"])
+
+    def aim(self, wishes: Mapping[str, str]) -> None:
+        """`target`: see `TargetVectors.aim`; `reference`: an image file whose features are wanted."""
+        self.vectors.aim(wishes.get("target", "frame"))
+        if "reference" in wishes:
+            images = read_reference(wishes["reference"], *self.generators.image_shape)
+            self.generators.wanted = self.features.wanted(images.to(self.device))
 
     def sample_bands(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> dict[str, Tensor]:
         """Bands at unit scale of samples first … first + count."""
-        frames = [self.frame(torch_generator(seed, "sample", number), 1) for number in range(first, first + count)]
-        with self.kept_generator(weights) as generator:
-            bands: dict[str, Tensor] = generator(torch.cat(frames).to(self.device))
-        return bands
+        frame = self.vectors.of_samples(first, count, seed=seed).to(self.device)
+        with self.kept_generator(weights):
+            bands = self.generators(frame, features=self.generators.features_of(first, count, seed=seed))
+            return self._players.superposed_samples(bands, first, seed=seed)
 
     def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
         """Images in [-1, 1] of samples first … first + count."""
-        return self.bands.inverse(self.sample_bands(first, count, seed=seed, weights=weights)).clamp(-1, 1)
+        return self.generators.image(self.sample_bands(first, count, seed=seed, weights=weights)).clamp(-1, 1)
 
     def pictures(self, count: int, *, seed: int) -> dict[str, Tensor]:
         """Images, and every band at unit scale."""
         bands = self.sample_bands(0, count, seed=seed)
-        return {"images": self.bands.inverse(bands).clamp(-1, 1)} | (bands if len(bands) > 1 else {})
+        return {"images": self.generators.image(bands).clamp(-1, 1)} | (bands if len(bands) > 1 else {})
 
     def sample_ids(self, count: int, *, seed: int) -> list[str]:
         """The seed and number of each sample's noise."""
@@ -153,24 +178,13 @@ class FrequencyGAN(System):
         self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path
     ) -> dict[str, float]:
         """Runs a protocol of `freqgan.metrics` on samples 0 … n, band by band where it asks for bands."""
-        values: dict[str, float] = protocol.evaluate(
-            lambda first, count: self.sample(first, count, seed=seed, weights=weights),
-            lambda: data.evaluation_images(split),
-            fingerprint=f"{data.fingerprint()}_{split}",
-            cache_dir=cache_dir,
-            bands=self.bands.transform,
-        )
-        return values
+        samples = partial(self.sample, seed=seed, weights=weights)
+        return measure_samples(samples, protocol, data, split, cache_dir, bands=self.generators.bands.transform)
 
     def describe(self) -> list[dict[str, str | int]]:
-        """A row per band."""
-        return [
-            {
-                "band": name,
-                "shape": "x".join(map(str, shape)),
-                "sees": " ".join(self.generator.sources[name]) or "noise alone",
-                "generator": sum(p.numel() for p in self.generator.of[name].parameters()),
-                "discriminator": sum(p.numel() for p in self.discriminator.of[name].parameters()),
-            }
-            for name, shape in self.generator.shapes.items()
-        ]
+        """A row per GAN."""
+        return described(self.generators, self.game.judges)
+
+
+def _uniform(generator: torch.Generator, count: int) -> Tensor:
+    return torch.rand(count, generator=generator)

@@ -11,13 +11,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.transforms.base import Transform
+from freqgan.transforms.every_low import EveryLow
 
 Statistic = Literal["max", "percentile", "rms"]
 
 
 @final
 class UnitScale(nn.Module):
-    """Bands at unit scale, and back.
+    """Bands at unit scale, and back; with several resolutions, the low image of each is among them.
 
     Args:
         transform: splits images into bands and joins them.
@@ -25,27 +26,45 @@ class UnitScale(nn.Module):
         channels: channels of the images.
 
     Attributes:
-        bands: what the transform makes of an image.
+        bands: what `forward` gives, coarse to fine.
         scales: a number per band, from coarse to fine; part of the state, 1 until `calibrate`.
     """
 
     def __init__(self, transform: Transform, *, image_size: int, channels: int) -> None:
         super().__init__()
-        self.transform = transform
-        self.bands = transform.bands((image_size, image_size), channels)
+        self.transform = EveryLow(transform) if transform.levels > 1 else transform
+        self.bands = self.transform.bands((image_size, image_size), channels)
+        self.names = [band.name for band in self.bands]
         self.register_buffer("scales", torch.ones(len(self.bands)))
         self.scales: Tensor
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
         """Bands at unit scale."""
         bands = self.transform(images)
-        return {band.name: bands[band.name] / scale for band, scale in zip(self.bands, self.scales, strict=True)}
+        return {name: bands[name] / scale for name, scale in zip(self.names, self.scales, strict=True)}
 
-    def inverse(self, bands: Mapping[str, Tensor]) -> Float[Tensor, "b c h w"]:
-        """The image of bands at unit scale."""
+    def level_names(self, level: int) -> list[str]:
+        """Bands of one level, its low image first."""
+        return [band.name for band in self.bands if band.level == level]
+
+    def lift(self, level: int, bands: Mapping[str, Tensor]) -> Float[Tensor, "b c h w"]:
+        """What a level's bands at unit scale make: the next finer level's low image at unit scale, or the image.
+
+        Args:
+            level: from the coarsest to 1; 0 for a transform without resolutions.
+            bands: those of `level_names(level)` at least.
+        """
         # A scale of one dimension promotes bf16 to its float32; one of none would be rounded to bf16.
-        scales = zip(self.bands, self.scales.split(1), strict=True)
-        return self.transform.inverse({band.name: bands[band.name] * scale for band, scale in scales})
+        scales = dict(zip(self.names, self.scales.split(1), strict=True))
+        raw = {name: bands[name] * scales[name] for name in self.level_names(level)}
+        if level == 0:
+            return self.transform.inverse(raw)
+        low = self.transform.lift(level, raw)
+        return low if level == 1 else low / scales[self.level_names(level - 1)[0]]
+
+    def image(self, bands: Mapping[str, Tensor]) -> Float[Tensor, "b c h w"]:
+        """The image of bands at unit scale: what those of the finest level make."""
+        return self.lift(self.bands[-1].level, bands)
 
     def calibrate(self, images: Iterable[Float[Tensor, "b c h w"]], statistic: Statistic) -> None:
         """Measures every scale.
@@ -60,8 +79,8 @@ class UnitScale(nn.Module):
         for batch in images:
             counts.append(len(batch))
             bands = self.transform(batch.to(self.scales.device))
-            for part, band in zip(parts, self.bands, strict=True):
-                part.append(_magnitude(bands[band.name], statistic))
+            for part, name in zip(parts, self.names, strict=True):
+                part.append(_magnitude(bands[name], statistic))
         shares = self.scales.new_tensor(counts) / sum(counts)
         for i, part in enumerate(parts):
             values = torch.stack(part)

@@ -1,0 +1,85 @@
+"""What is noted of every band beside its losses, every so many steps."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import final
+
+import torch
+from torch import Tensor
+
+from freqgan.networks.band_generators import Teacher
+from freqgan.systems.band_game import BandGame
+from freqgan.systems.blend import Players
+from freqgan.systems.rules import Outputs
+
+EVERY_STEPS = 25
+SORTED = 16_384  # values of a band that its distance is estimated from
+
+Entries = Iterator[tuple[str, Tensor]]
+
+
+@final
+class BandLedger:
+    """Names and numbers, as `System.note` takes them.
+
+    Args:
+        players: the networks.
+        game: between them.
+        gap: whether generators are taught with real bands, so that it matters how well they do without.
+    """
+
+    def __init__(self, players: Players, game: BandGame, *, gap: bool) -> None:
+        self.players = players
+        self.game = game
+        self.gap = gap
+
+    def entries(
+        self, outputs: Outputs, real: Mapping[str, Tensor], fake: Mapping[str, Tensor], resting: Collection[str]
+    ) -> Entries:
+        """All of them for one step.
+
+        Args:
+            outputs: of the step, detached.
+            real: logits of real bands by GAN.
+            fake: logits of generated bands by GAN.
+            resting: GANs that do not train now.
+        """
+        yield from accuracies(real, fake)
+        yield from band_statistics(outputs["real"], outputs["fake"])
+        yield from self.players.shares()
+        if self.gap:
+            yield from self.gaps(outputs, resting)
+
+    @torch.no_grad()
+    def gaps(self, outputs: Outputs, resting: Collection[str]) -> Entries:
+        """`<gan>/gap`: how much more real a band looks that is made from real bands than one from generated ones."""
+        generators, judges = self.players.generators, self.game.judges
+        generators.eval()
+        judges.eval()
+        logits = []
+        for teacher in (Teacher(outputs["real"]), None):
+            bands = generators(outputs["noise"], features=outputs["real_features"], teacher=teacher)
+            seen = bands if teacher is None else outputs["real"]
+            logits.append(self.game.logits(outputs | {"fake": bands, "seen": seen}, "fake", resting))
+        generators.train()
+        judges.train()
+        for name, taught in logits[0].items():
+            yield f"generator/{name}/gap", taught.mean() - logits[1][name].mean()
+
+
+def accuracies(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Entries:
+    """`<gan>/accuracy`: share of logits of the right sign, real and fake in equal parts; ½ is equilibrium."""
+    for name, logits in real.items():
+        yield f"discriminator/{name}/accuracy", ((logits > 0).float().mean() + (fake[name] < 0).float().mean()) / 2
+
+
+def band_statistics(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Entries:
+    """`<band>/energy`, the generated band's over the real one's, and `<band>/distance` of their values.
+
+    The distance is Wasserstein-1 over the values of this process's batch, in deviations of the real ones: 0 if equal.
+    """
+    for name, band in real.items():
+        ours, theirs = (values.detach().float().flatten() for values in (fake[name], band))
+        yield f"generator/{name}/energy", ours.square().mean() / theirs.square().mean().clamp_min(1e-12)
+        step = max(1, ours.numel() // SORTED)
+        difference = ours[::step].sort().values - theirs[::step].sort().values
+        yield f"generator/{name}/distance", difference.abs().mean() / theirs.std().clamp_min(1e-6)

@@ -1,0 +1,90 @@
+"""What a pre-trained network's features of real images do in training; the source names them and leaves their use open.
+
+Reference: patent CN112529975A, [0132]: features of the original image are obtained through VGG19. [0054]: the target
+vector may carry features of the wanted image.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from freqgan.errors import UserError
+from freqgan.features import FeatureNetwork
+from freqgan.losses import FeatureStatistics
+from freqgan.networks.band_generators import REFERENCES
+
+
+
+@final
+class FeatureReading:
+    """One of four readings.
+
+    - `feature_loss`: the statistics of the synthesised images' features approach those of the real ones', for all band
+      generators together; weighted by `model.terms.generator.feature_statistics`.
+    - `condition`: generators receive a real image's features beside their noise, and discriminators judge whether a band
+      is that image's.
+    - `discriminator_input`: discriminators receive the features of the image that a band belongs to.
+    - `none`: the network is not even loaded.
+
+    Args:
+        network: frozen and pre-trained.
+        use: the reading.
+        layers: of the feature loss; None for the feature vector.
+        condition_dim: length that feature vectors are projected to before networks receive them.
+    """
+
+    def __init__(
+        self,
+        network: FeatureNetwork | None = None,
+        *,
+        use: Literal["none", "feature_loss", "condition", "discriminator_input"] = "none",
+        layers: Sequence[str] | None = None,
+        condition_dim: int = 64,
+    ) -> None:
+        if network is None and use != "none":
+            raise UserError(f"model.features.use={use} needs model.features.network")
+        self.network = network
+        self.use = use
+        self.condition_dim = condition_dim
+        self.loss = None if network is None else FeatureStatistics(network, layers=layers)
+
+    @property
+    def generator_dim(self) -> int:
+        """Length of the feature vector that generators receive; 0 for none."""
+        return self.network.dim if self.network is not None and self.use == "condition" else 0
+
+    @property
+    def discriminator_dim(self) -> int:
+        """Length of the feature vector that discriminators receive; 0 for none."""
+        receive = self.use in ("condition", "discriminator_input")
+        return self.network.dim if self.network is not None and receive else 0
+
+    def of_real(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b f"] | None:
+        """Feature vectors of real images in [-1, 1], where a network receives any."""
+        with torch.no_grad():
+            return self._vectors(images) if self.discriminator_dim else None
+
+    def of_generated(
+        self, images: Float[Tensor, "b c h w"], wanted: Float[Tensor, "b f"] | None
+    ) -> Float[Tensor, "b f"] | None:
+        """What discriminators receive beside generated images: the features that were wanted, or the images' own."""
+        return self._vectors(images) if self.use == "discriminator_input" else wanted
+
+    def references(self, batches: Iterable[Float[Tensor, "b c h w"]]) -> Float[Tensor, "n f"]:
+        """Features of the first images of the batches, taken round and round if there are too few."""
+        found: list[Tensor] = []
+        for images in batches:
+            vectors = self.of_real(images)
+            found += [] if vectors is None else [vectors]
+            if sum(map(len, found)) >= REFERENCES:
+                break
+        known = torch.cat(found)
+        return known[torch.arange(REFERENCES) % len(known)]
+
+    def _vectors(self, images: Tensor) -> Tensor:
+        assert self.network is not None
+        vectors: Tensor = self.network(images)
+        return vectors
