@@ -31,8 +31,8 @@ class EfficientNetLite0(FeatureNetwork):
         precision: `bfloat16` takes 0.65 of the time where the processor has it, but moves Fréchet distances
             by up to 3 % and differs between processors: its metrics carry `_bf16` in their names. On a CPU its
             gradient takes longer than that of float32.
-        image_size: side that images are resized to. The weights were trained at 224; a term of a loss is computed at
-            64 or 96 in a tenth or a fifth of the time, and other sides have other names: `efficientnet_lite0_64px`.
+        image_size: side that images are resized to. The weights were trained at 224; 64 and 96 take a
+            twelfth and a sixth of the time, as a loss needs it, and are called `efficientnet_lite0_64px` and so on.
 
     Raises:
         UserError: `image_size` is no multiple of 32.
