@@ -15,7 +15,7 @@ FOLDERS = (".ci", "conf", "experiments", "freqgan", "tests")
 FILES = (".gitignore", ".pre-commit-config.yaml", "Makefile", "README.md", "constraints.txt", "pyproject.toml")
 
 # What only these files may do, and why.
-DOWNLOADS = {"features/inception.py": "the published weights, checked against the hash in their name"}
+DOWNLOADS = {"features/released.py": "the published weights, checked against the hash in their name"}
 
 
 def ceiling(path: Path) -> int:

@@ -3,14 +3,15 @@
 PyTorch's SyncBatchNorm runs on GPUs only, and its gradient cannot be differentiated again, as R1 needs it.
 """
 
-from typing import Any, final
+from typing import final
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.ops.global_batch import gather_rows, world_size
+from freqgan.ops.global_batch import world_size
+from freqgan.ops.moments import global_moments
 
 
 @final
@@ -30,10 +31,7 @@ class BatchNorm2d(nn.BatchNorm2d):
         """The input with mean 0 and variance 1 per channel, scaled and shifted."""
         if not self.training or world_size() == 1:
             return super().forward(x)
-        # Exact, as every process has equally many rows.
-        means, variances = gather_rows(torch.stack(_Moments.apply(x))[None]).unbind(1)  # (processes, c) each
-        mean = means.mean(0)
-        variance = (variances + (means - mean).square()).mean(0)
+        mean, variance = global_moments(x)
         self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * world_size())
         return self._normalized(x, mean, variance)
 
@@ -56,27 +54,3 @@ class BatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
         self.running_var.lerp_((variance * (count / (count - 1))).to(self.running_var), self.momentum)
-
-
-class _Moments(torch.autograd.Function):
-    """Mean and variance per channel of own rows; PyTorch's own gradient of them takes ten times as long."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-        # Running statistics in float32 make those of half-precision inputs float32 as well.
-        running = torch.zeros(2, x.shape[1], dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
-        mean, variance = torch.batch_norm_update_stats(x, running[0], running[1], 0.0)
-        ctx.save_for_backward(x, mean)
-        return mean, variance
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        of_mean, of_variance = gradients
-        x, mean = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            mean, _ = _Moments.apply(x)
-        count = x.numel() // x.shape[1]
-        slope = of_variance * (2 / count)
-        # x · slope + shift, by the fused layer.
-        zero, one = torch.zeros_like(slope), torch.ones_like(slope)
-        return F.batch_norm(x, zero, one, slope, of_mean / count - mean * slope, training=False, eps=0.0)

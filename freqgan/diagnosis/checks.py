@@ -77,6 +77,7 @@ def _weights() -> Iterator[Check]:
     check = partial(Check, area="weights and data")
     yield check(name="EfficientNet-Lite0", look=weights.efficientnet_lite0)
     yield check(name="Inception of FID", look=weights.inception, needs=("torch", "torchvision"))
+    yield check(name="VGG19", look=weights.vgg19, needs=("torch", "torchvision"))
     yield check(name="OpenMoji", look=weights.openmoji)
 
 

@@ -3,9 +3,13 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from freqgan.diagnosis.network import unreachable
 from freqgan.diagnosis.row import Row, note, ok
+
+if TYPE_CHECKING:
+    from freqgan.features.released import ReleasedFile
 
 BLOCK = 2**20
 
@@ -24,18 +28,29 @@ def efficientnet_lite0() -> Iterator[Row]:
 
 
 def inception() -> Iterator[Row]:
-    """Those of the published Fréchet inception distance: in the cache, or to be downloaded."""
+    """Those of the published Fréchet inception distance."""
     from freqgan.features.inception import released_file
 
-    file, url = released_file()
+    yield _released("Inception of FID", released_file(), "metrics=fid")
+
+
+def vgg19() -> Iterator[Row]:
+    """Those of the network of perceptual losses."""
+    from freqgan.features.vgg19 import released_file
+
+    yield _released("VGG19", released_file(), "a model with VGG19's features")
+
+
+def _released(name: str, released: "ReleasedFile", user: str) -> Row:
+    """In the cache, or to be downloaded."""
+    file, url = released.path, released.url
     if file.is_file():
         lack = damage(file)
-        yield note("Inception of FID", lack, f"delete {file}") if lack else ok("Inception of FID", f"intact at {file}")
-    elif lack := unreachable(url, file=True):
-        remedy = f"only metrics=fid needs it: copy {url} there from another machine"
-        yield note("Inception of FID", f"not in {file.parent}, and cannot be downloaded ({lack})", remedy)
-    else:
-        yield ok("Inception of FID", f"91 MB, downloaded from GitHub to {file.parent} when metrics=fid needs it")
+        return note(name, lack, f"delete {file}") if lack else ok(name, f"intact at {file}")
+    if lack := unreachable(url, file=True):
+        remedy = f"only {user} needs it: copy {url} there from another machine"
+        return note(name, f"not in {file.parent}, and cannot be downloaded ({lack})", remedy)
+    return ok(name, f"{released.megabytes} MB, downloaded to {file.parent} when {user} needs it")
 
 
 def openmoji() -> Iterator[Row]:

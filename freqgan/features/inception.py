@@ -4,21 +4,16 @@ Reference: Heusel et al., "GANs Trained by a Two Time-Scale Update Rule", 2017; 
 as released by torch-fidelity. They are 91 MB and come from GitHub once, into the cache of torch.hub.
 """
 
-import logging
-import sys
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import redirect_stdout
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.errors import UserError
 from freqgan.features.base import FeatureNetwork
+from freqgan.features.released import ReleasedFile
 
-_log = logging.getLogger(__name__)
 _SIZE = 299
 
 
@@ -32,20 +27,7 @@ class InceptionV3FID(FeatureNetwork):
 
     def read_weights(self) -> dict[str, Tensor]:
         """The released file, out of torch.hub's cache or downloaded into it; its name's hash is verified."""
-        path, url = released_file()
-        if not path.exists():
-            _log.info("downloading the Inception of FID (91 MB) to %s", path)
-        try:
-            with redirect_stdout(sys.stderr):
-                weights: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
-                    url, map_location="cpu", progress=False, check_hash=True, weights_only=True
-                )
-        except Exception as error:  # the network, the disk and the file can each fail in a dozen ways
-            raise UserError(
-                f"the Inception of FID cannot be loaded from {path} ({type(error).__name__}: {error}): "
-                f"put a copy of {url} there, or choose metrics=generation, which uses efficientnet_lite0"
-            ) from error
-        return weights
+        return released_file().load()
 
     def build(self, weights: Mapping[str, Tensor]) -> nn.Sequential:
         """The published graph without its classifier."""
@@ -76,11 +58,7 @@ class InceptionV3FID(FeatureNetwork):
             )
             network = nn.Sequential(layers)
         without_classifier = {name: w for name, w in weights.items() if not name.startswith("fc.")}
-        try:
-            network.load_state_dict(without_classifier, assign=True)
-        except RuntimeError as error:
-            folder = Path(torch.hub.get_dir(), "checkpoints")
-            raise UserError(f"the Inception in {folder} is not the published one: delete it") from error
+        released_file().fill(network, without_classifier)
         return network
 
     def prepare(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 s s"]:
@@ -92,8 +70,9 @@ class InceptionV3FID(FeatureNetwork):
         return (resized - 128) / 128
 
 
-def released_file() -> tuple[Path, str]:
-    """Where the released weights are or will be kept, and the address they come from."""
+def released_file() -> ReleasedFile:
+    """The weights that torch-fidelity released."""
     from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3 as url
 
-    return Path(torch.hub.get_dir(), "checkpoints", url.rsplit("/", 1)[1]), url
+    otherwise = "choose metrics=generation, which uses efficientnet_lite0"
+    return ReleasedFile(name="the Inception of FID", url=url, megabytes=91, otherwise=otherwise)

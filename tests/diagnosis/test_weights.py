@@ -1,16 +1,18 @@
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 
 from freqgan.diagnosis import weights
 from freqgan.diagnosis.row import Row
-from freqgan.features import inception
+from freqgan.features import inception, vgg19
 
-NAME = "weights-inception-2015-12-05-6726825d.pth"
+Look = Callable[[], Iterator[Row]]
 
 
 def only(rows: Iterator[Row]) -> Row:
@@ -68,29 +70,56 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
     return say
 
 
-def test_inception_that_can_be_downloaded(cache: Path, asked: Callable[[str], list[str]]) -> None:
+released = pytest.mark.parametrize(
+    ("look", "title", "module", "name"),
+    [
+        (weights.inception, "Inception of FID", inception, "weights-inception-2015-12-05-6726825d.pth"),
+        (weights.vgg19, "VGG19", vgg19, "vgg19-dcbb9e9d.pth"),
+    ],
+    ids=["inception", "vgg19"],
+)
+
+
+@released
+def test_released_weights_that_can_be_downloaded(
+    cache: Path, asked: Callable[[str], list[str]], look: Look, title: str, module: ModuleType, name: str
+) -> None:
     urls = asked("")
-    assert only(weights.inception()).status == "ok"
-    assert [url.rsplit("/", 1)[1] for url in urls] == [NAME]
+    row = only(look())
+    assert (row.name, row.status) == (title, "ok")
+    assert f"MB, downloaded to {cache} when" in row.fact
+    assert [url.rsplit("/", 1)[1] for url in urls] == [name]
 
 
-def test_inception_that_cannot_be_had(cache: Path, asked: Callable[[str], list[str]]) -> None:
+@released
+def test_released_weights_that_cannot_be_had(
+    cache: Path, asked: Callable[[str], list[str]], look: Look, title: str, module: ModuleType, name: str
+) -> None:
     asked("no route")
-    row = only(weights.inception())
-    assert (row.status, row.fact) == ("note", f"not in {cache}, and cannot be downloaded (no route)")
-    assert NAME in row.remedy
+    row = only(look())
+    fact = f"not in {cache}, and cannot be downloaded (no route)"
+    assert (row.name, row.status, row.fact) == (title, "note", fact)
+    assert name in row.remedy
 
 
-def test_inception_in_the_cache_is_checked_and_not_asked_for(
-    cache: Path, asked: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+@released
+def test_released_weights_in_the_cache_are_checked_and_not_asked_for(
+    cache: Path,
+    asked: Callable[[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    look: Look,
+    title: str,
+    module: ModuleType,
+    name: str,
 ) -> None:
     urls = asked("no route")
-    (cache / NAME).write_bytes(b"half")
-    row = only(weights.inception())
-    assert (row.status, row.remedy) == ("note", f"delete {cache / NAME}")
+    (cache / name).write_bytes(b"half")
+    row = only(look())
+    assert (row.status, row.remedy) == ("note", f"delete {cache / name}")
     whole = cache / f"x-{hashlib.sha256(b'half').hexdigest()[:8]}.pth"
     whole.write_bytes(b"half")
-    monkeypatch.setattr(inception, "released_file", lambda: (whole, "https://nowhere"))
-    assert only(weights.inception()) == Row("Inception of FID", "ok", f"intact at {whole}")
+    file = replace(module.released_file(), url=f"https://nowhere/{whole.name}")
+    monkeypatch.setattr(module, "released_file", lambda: file)
+    assert only(look()) == Row(title, "ok", f"intact at {whole}")
     assert urls == []
     assert torch.hub.get_dir() == str(cache.parent)

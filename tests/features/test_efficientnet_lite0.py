@@ -32,6 +32,31 @@ def test_equals_the_published_network(network: EfficientNetLite0, size: int) -> 
     torch.testing.assert_close(features, expected, rtol=1e-4, atol=5e-5)
 
 
+@pytest.mark.parametrize("side", [32, 96])
+def test_other_sides_equal_the_published_network_there(side: int) -> None:
+    network = EfficientNetLite0(image_size=side)
+    published = EfficientNet.from_name("efficientnet-lite0", image_size=side)
+    published.load_state_dict(network.read_weights())
+    x = _images(2, 3, 64, 64)
+    bytes_ = F.interpolate((x + 1) / 2 * 255, (side, side), mode="bilinear", antialias=True)
+    with torch.no_grad():
+        expected = published.eval().extract_features((bytes_ - 127) / 128).mean((2, 3))
+        torch.testing.assert_close(network(x), expected, rtol=1e-4, atol=5e-5)
+
+
+def test_another_side_is_another_name() -> None:
+    assert EfficientNetLite0(image_size=224).name == "efficientnet_lite0"
+    assert EfficientNetLite0(image_size=64).name == "efficientnet_lite0_64px"
+    assert EfficientNetLite0("bfloat16", image_size=96).name == "efficientnet_lite0_96px_bf16"
+
+
+@pytest.mark.parametrize(("side", "near"), [(100, 96), (1, 32), (-32, 32)])
+def test_sides_that_the_network_has_no_padding_for(side: int, near: int) -> None:
+    wanted = f"features.image_size={side} of efficientnet_lite0 is no multiple of 32: set it to {near}"
+    with pytest.raises(UserError, match=wanted):
+        EfficientNetLite0(image_size=side)
+
+
 def test_named_layers(network: EfficientNetLite0) -> None:
     with torch.no_grad():
         outputs = network.extract(_images(1, 3, 64, 64), network.layers)
