@@ -27,6 +27,6 @@ class GroupedLinear(nn.Linear):
         if self.groups == 1:
             return F.linear(x, self.weight, self.bias)
         by_group = x.unflatten(1, (self.groups, -1)).transpose(0, 1)  # (groups, b, i/groups)
-        y = by_group @ self.weight.unflatten(0, (self.groups, -1)).transpose(1, 2)
+        y: Tensor = by_group @ self.weight.unflatten(0, (self.groups, -1)).transpose(1, 2)
         y = y.transpose(0, 1).flatten(1)
         return y if self.bias is None else y + self.bias.to(y.dtype)

@@ -27,7 +27,7 @@ def spectral_norm(layer: nn.Module, *, groups: int = 1) -> None:
 
 @final
 class _SpectralNorm(nn.Module):
-    """One power iteration at every use in training; the vectors are buffers, (groups * rows,) and (groups * columns,)."""
+    """One power iteration at every use in training; the vectors of all groups are two buffers."""
 
     def __init__(self, weight: Tensor, groups: int) -> None:
         super().__init__()

@@ -123,4 +123,5 @@ def _weight_gradient(
     by_group = windows.unflatten(3, (groups, i)).permute(3, 0, 1, 2, 5, 6, 4)  # (groups, b, h, w, 4, 4, i)
     columns = by_group.reshape(groups, b * h * w, KERNEL * KERNEL * i)
     rows = small.permute(0, 2, 3, 1).reshape(b * h * w, groups, -1).permute(1, 2, 0)  # (groups, o, b*h*w)
-    return (rows @ columns).view(-1, KERNEL, KERNEL, i).permute(0, 3, 1, 2)
+    gradient: Tensor = rows @ columns
+    return gradient.view(-1, KERNEL, KERNEL, i).permute(0, 3, 1, 2)

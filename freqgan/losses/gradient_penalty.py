@@ -30,22 +30,23 @@ def input_gradients(critic: Critic, inputs: Images) -> dict[str, Float[Tensor, "
 def r1_penalties(critic: Critic, real: Images) -> dict[str, Float[Tensor, ""]]:
     """½ E ‖∇D(real)‖² of each critic (Mescheder et al. 2018, eq. 9); the term's weight is γ.
 
-    >>> r1_penalties(lambda x: {"all": 3 * x["all"].flatten(1).sum(1)}, {"all": torch.zeros(2, 1)})["all"].item()  # ½ · 3²
+    >>> critic = lambda x: {"all": 3 * x["all"].flatten(1).sum(1)}
+    >>> r1_penalties(critic, {"all": torch.zeros(2, 1)})["all"].item()  # ½ · 3²
     4.5
     """
     gradients = input_gradients(critic, real)
     return {name: gradient.square().sum(1).mean() / 2 for name, gradient in gradients.items()}
 
 
-def r1_gamma(size: tuple[int, int], batch: int) -> float:
+def r1_gamma(height: int, width: int, *, batch: int) -> float:
     """The strength of R1 that StyleGAN2-ADA's rule gives: 0.0002 · height · width / batch (Karras et al. 2020, §C).
 
     Gradients of more pixels add up to a larger norm, and a larger batch needs less of the penalty.
 
-    >>> round(r1_gamma((256, 256), 64), 4)
+    >>> round(r1_gamma(256, 256, batch=64), 4)
     0.2048
     """
-    return 0.0002 * size[0] * size[1] / batch
+    return 0.0002 * height * width / batch
 
 
 def interpolation_penalties(

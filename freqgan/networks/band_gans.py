@@ -1,8 +1,8 @@
 """Which GANs there are, which bands each of them makes, and which bands of others it sees.
 
-Reference: patent CN112529975A. GANs per resolution, claim 4 and [0088]–[0091]; the cascade, claim 5 and [0092]–[0094]: in
-the first iteration generator i receives its noise and the outputs of generators before it, from coarse to fine; in later
-ones those of all others. Nothing is computed here.
+Reference: patent CN112529975A. GANs per resolution, claim 4 and [0088]–[0091]; the cascade, claim 5 and [0092]–[0094]:
+in the first iteration generator i receives its noise and the outputs of generators before it, from coarse to fine; in
+later ones those of all others. Nothing is computed here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,9 +1,9 @@
 """All band generators as one network: noise to the bands of an image, pass by pass.
 
-Reference: patent CN112529975A, claims 4, 5 and 7, [0088]–[0096], [0134]–[0136]. In the first pass a generator receives its
-noise and the outputs of generators before it; in later ones the outputs that the others had in the pass before
-([0093]), so that none waits for another. Readings: several generators of one band are averaged with learned weights, and
-the low image of a finer level is such an average of its own generator's and of what the coarser levels make.
+Reference: patent CN112529975A, claims 4, 5 and 7, [0088]–[0096], [0134]–[0136]. In the first pass a generator receives
+its noise and the outputs of generators before it; in later ones the outputs that the others had in the pass before
+([0093]), so that none waits for another. Readings: several generators of one band are averaged with learned weights,
+and the low image of a finer level is such an average of its own generator's and of what the coarser levels make.
 Generators of equal shape that do not wait for each other are evaluated as one network.
 """
 
@@ -88,18 +88,10 @@ class BandGenerators(nn.Module):
         if feature_dim:
             self.register_buffer("references", torch.zeros(REFERENCES, feature_dim))
         self.references: Tensor
+        noise_dim = latent_dim + (condition_dim if feature_dim else 0)
         self.stacks = nn.ModuleList(
-            GeneratorStack(
-                members,
-                partial(
-                    generator,
-                    latent_dim=latent_dim + (condition_dim if feature_dim else 0),
-                    out_channels=self.gans[members[0]].shape[0],
-                    image_size=self.gans[members[0]].shape[1:],
-                    context_channels=context_channels(self.gans[members[0]].sees, self.shapes),
-                ),
-            )
-            for members in equal_gans(self.gans, lambda gan: (gan.shape, len(gan.sees), context_channels(gan.sees, self.shapes)), apart=apart)
+            self._stack(members, partial(generator, latent_dim=noise_dim))
+            for members in equal_gans(gans, self._kind, apart=apart)
         )
         makers = {name: [i for i, gan in enumerate(gans) if name in gan.bands] for name in bands.names}
         self.makers = makers
@@ -112,6 +104,16 @@ class BandGenerators(nn.Module):
                 if made and len(made) + (name in lifted) > 1
             }
         )
+
+    def _kind(self, gan: BandGAN) -> Hashable:
+        """Equal for generators that can be one network."""
+        return gan.shape, len(gan.sees), context_channels(gan.sees, self.shapes)
+
+    def _stack(self, members: Sequence[int], generator: Callable[..., nn.Module]) -> "GeneratorStack":
+        gan = self.gans[members[0]]
+        context = context_channels(gan.sees, self.shapes)
+        shape = {"out_channels": gan.shape[0], "image_size": gan.shape[1:], "context_channels": context}
+        return GeneratorStack(members, partial(generator, **shape))
 
     def _levels(self) -> Iterator[tuple[int, list[str]]]:
         for level in range(self.bands.transform.levels, 0, -1):
@@ -150,7 +152,7 @@ class BandGenerators(nn.Module):
     def features_of(
         self, first: int, count: int, *, seed: int, wanted: Float[Tensor, "1 f"] | None = None
     ) -> Float[Tensor, "b f"] | None:
-        """Features for samples first … first + count: those that are wanted, or a kept real image's by (seed, number)."""
+        """Features for samples first … first + count: those wanted, or a real image's by (seed, number)."""
         if self.condition is None:
             return None
         if wanted is not None:
@@ -291,10 +293,9 @@ class GeneratorStack(nn.Module):
 
     def of_member(self, place: int) -> dict[str, Tensor]:
         """Parameters and buffers of one generator, as views."""
+        count = len(self.members)
         everything = {**dict(self.network.named_parameters()), **dict(self.network.named_buffers())}
-        return {
-            name: tensor.chunk(len(self.members))[place] if tensor.dim() else tensor for name, tensor in everything.items()
-        }
+        return {name: value.chunk(count)[place] if value.dim() else value for name, value in everything.items()}
 
 
 @final

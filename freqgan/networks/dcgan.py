@@ -240,8 +240,9 @@ class DCGANGenerator(nn.Module):
             case "add":
                 return x + context
             case "modulate":
-                scale, shift = context.unflatten(1, (self.count, 2, -1)).unbind(2)
-                return x * (1 + scale.flatten(1, 2)) + shift.flatten(1, 2)
+                scale, shift = (part.flatten(1, 2) for part in context.unflatten(1, (self.count, 2, -1)).unbind(2))
+                modulated: Tensor = x * (1 + scale) + shift
+                return modulated
 
 
 def _context_width(width: int, combine: Combine) -> int:

@@ -97,5 +97,3 @@ def shown(bands: dict[str, Tensor], teacher: Teacher | None, *, gradient: bool) 
     """Bands as the discriminators of others see them: what their generators saw."""
     seen = bands if teacher is None else {name: teacher.shown(name, band) for name, band in bands.items()}
     return seen if gradient else {name: band.detach() for name, band in seen.items()}
-
-

@@ -71,7 +71,7 @@ class Design(Rules, total=False):
     focal_frequency: FocalFrequencyLoss | None
 
 
-DEFAULTS: Design = {  # type: ignore[typeddict-item]  # the rules' own come on top
+DEFAULTS = {
     "latent_dim": 100,
     "noise": "orthogonal",
     "gans": "band",
@@ -118,8 +118,8 @@ def band_networks(
     gans = connected_gans(transform, bands, design)
     if design["noise"] == "orthogonal" and design["latent_dim"] < len(gans):
         raise UserError(
-            f"model.latent_dim={design['latent_dim']} is too small for {len(gans)} orthogonal noise vectors, one per GAN: "
-            f"set it to at least {len(gans)}, or model.noise=independent"
+            f"model.latent_dim={design['latent_dim']} is too small for {len(gans)} orthogonal noise vectors, one per "
+            f"GAN: set it to at least {len(gans)}, or model.noise=independent"
         )
     apart = design["training_order"] != "together"
     features = design["features"] or FeatureReading()

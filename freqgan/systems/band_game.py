@@ -35,7 +35,9 @@ class BandGame:
     def logits(self, outputs: Outputs, side: str, resting: Collection[str]) -> dict[str, Tensor]:
         """Logits of the `real` or the `fake` side, by GAN that does not rest."""
         contexts = self.judges.contexts_of(outputs["seen" if side == "fake" else "real"])
-        return self.judges(self.inputs(outputs, side, resting), contexts, features=outputs[f"{side}_features"])
+        inputs = self.inputs(outputs, side, resting)
+        logits: dict[str, Tensor] = self.judges(inputs, contexts, features=outputs[f"{side}_features"])
+        return logits
 
     def generator_terms(self, outputs: Outputs, resting: Collection[str]) -> Terms:
         """The adversarial loss of every GAN that does not rest."""
@@ -58,10 +60,8 @@ class BandGame:
         inputs = self.inputs(outputs, "real", resting)
         features = outputs["real_features"]
         penalties = r1_penalties(lambda x: self.judges(x, contexts, features=features), inputs)
-        return {
-            f"{name}/r1": value * r1_gamma(tuple(inputs[name].shape[-2:]), batch) if self.scaled_r1 else value
-            for name, value in penalties.items()
-        }
+        scales = {name: r1_gamma(*x.shape[-2:], batch=batch) if self.scaled_r1 else 1.0 for name, x in inputs.items()}
+        return {f"{name}/r1": value * scales[name] for name, value in penalties.items()}
 
     def gradient_penalty_terms(self, outputs: Outputs, resting: Collection[str], mix: Mapping[str, Tensor]) -> Terms:
         """The penalty between real and generated bands of every GAN that does not rest, in the real bands' context.

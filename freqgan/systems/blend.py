@@ -1,7 +1,7 @@
 """Superposition with the image of another generator that trains along.
 
-Reference: patent CN112529975A, claim 10, [0015], [0141]: the synthesised image is superposed, by weights for example, with
-the image of any other generator, which takes part in the training; the weight α is learned per data set and scene.
+Reference: patent CN112529975A, claim 10, [0015], [0141]: the synthesised image is superposed, by weights for example,
+with the image of any other generator, which takes part in the training; the weight α is learned per data set and scene.
 Every transform here is linear, so images are superposed band by band, and the discriminators of the bands teach α.
 """
 
@@ -94,7 +94,7 @@ class BlendedGenerator(nn.Module):
         """α · own + (1 − α) · other, band by band; exactly one of them where α is 0 or 1."""
         if self.training:
             self.alpha.data.clamp_(0, 1)  # a projected step: α may come back from its bounds
-        alpha = self.alpha
+        alpha: Tensor = self.alpha
         if self.num_classes is not None:
             if classes is None:
                 raise UserError(
@@ -132,8 +132,8 @@ class Players:
         if blend is not None and blend.enabled:
             seed = key(given.get("seed", 0), "blend")  # or both would draw the same noise
             self.partner = blend.partner(**given | {"seed": seed})
-            settings = {"initial": blend.initial, "num_classes": blend.num_classes}
-            self.generator = BlendedGenerator(generators, self.partner.generator, **settings)
+            other = self.partner.generator
+            self.generator = BlendedGenerator(generators, other, initial=blend.initial, num_classes=blend.num_classes)
             if self.partner.discriminator is not None:
                 self.discriminator = nn.ModuleDict({"bands": judges, "other": self.partner.discriminator})
 

@@ -17,15 +17,14 @@ from freqgan.losses import FeatureStatistics
 from freqgan.networks.band_generators import REFERENCES
 
 
-
 @final
 class FeatureReading:
     """One of four readings.
 
     - `feature_loss`: the statistics of the synthesised images' features approach those of the real ones', for all band
       generators together; weighted by `model.terms.generator.feature_statistics`.
-    - `condition`: generators receive a real image's features beside their noise, and discriminators judge whether a band
-      is that image's.
+    - `condition`: generators receive a real image's features beside their noise, and discriminators judge whether a
+      band is that image's.
     - `discriminator_input`: discriminators receive the features of the image that a band belongs to.
     - `none`: the network is not even loaded.
 
@@ -49,7 +48,7 @@ class FeatureReading:
         self.network = network
         self.use = use
         self.condition_dim = condition_dim
-        self.loss = None if network is None else FeatureStatistics(network, layers=layers)
+        self.loss = FeatureStatistics(network, layers=layers) if network is not None and use == "feature_loss" else None
 
     @property
     def generator_dim(self) -> int:
@@ -83,6 +82,17 @@ class FeatureReading:
                 break
         known = torch.cat(found)
         return known[torch.arange(REFERENCES) % len(known)]
+
+    def wanted(self, image: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 f"]:
+        """Features that samples are to have.
+
+        Raises:
+            UserError: the generators receive none.
+        """
+        if not self.generator_dim:
+            raise UserError("reference needs a run that was trained with model.features.use=condition")
+        with torch.no_grad():
+            return self._vectors(image)
 
     def _vectors(self, images: Tensor) -> Tensor:
         assert self.network is not None

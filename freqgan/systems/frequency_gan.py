@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Unpack, final
 import torch
 from torch import Tensor, nn
 
+from freqgan.data.single_image import read_image
 from freqgan.losses import AdversarialLoss
 from freqgan.networks import BandGenerators
 from freqgan.systems.band_context import BandSchedule, shown
@@ -79,6 +80,8 @@ class FrequencyGAN(System):
         self.band_scale = chosen["band_scale"]
         self.stale = chosen["cascade_iteration"] == "step"
         self._players = players
+        self.image_size, self.channels = image_size, channels
+        self.wanted: Tensor | None = None
 
     @property
     def generators(self) -> BandGenerators:
@@ -126,7 +129,7 @@ class FrequencyGAN(System):
         """The adversarial loss of every GAN that trains now, and what is asked of the whole image."""
         resting = self.schedule.resting(self.clock.progress)
         terms = self.game.generator_terms(outputs, resting)
-        if self.features.use == "feature_loss" and not resting and self.wants("generator", "feature_statistics"):
+        if self.features.loss is not None and not resting and self.wants("generator", "feature_statistics"):
             terms["feature_statistics"] = self.features.loss(outputs["image"], batch["image"])
         if self.focal_frequency is not None and not resting and self.wants("generator", "focal_frequency"):
             terms["focal_frequency"] = self.focal_frequency(outputs["image"], batch["image"])
@@ -151,14 +154,16 @@ class FrequencyGAN(System):
         """`target`: see `TargetVectors.aim`; `reference`: an image file whose features are wanted."""
         self.vectors.aim(wishes.get("target", "frame"))
         if "reference" in wishes:
-            images = read_reference(wishes["reference"], *self.generators.image_shape)
-            self.generators.wanted = self.features.wanted(images.to(self.device))
+            image = read_image(wishes["reference"], image_size=self.image_size, channels=self.channels)
+            self.wanted = self.features.wanted(image.to(self.device))
 
     def sample_bands(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> dict[str, Tensor]:
         """Bands at unit scale of samples first … first + count."""
         frame = self.vectors.of_samples(first, count, seed=seed).to(self.device)
         with self.kept_generator(weights):
-            bands = self.generators(frame, features=self.generators.features_of(first, count, seed=seed))
+            bands = self.generators(
+                frame, features=self.generators.features_of(first, count, seed=seed, wanted=self.wanted)
+            )
             return self._players.superposed_samples(bands, first, seed=seed)
 
     def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:

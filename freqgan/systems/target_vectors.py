@@ -1,7 +1,7 @@
 """The vectors that generators start from: noise in training, the target vector at use.
 
-Reference: patent CN112529975A, claims 1, 4, 6 and 7, [0085], [0100]: noise is normal and pairwise orthogonal; at use the
-same target vector goes to every generator, or noise to each, and it may be given from outside.
+Reference: patent CN112529975A, claims 1, 4, 6 and 7, [0085], [0100]: noise is normal and pairwise orthogonal; at use
+the same target vector goes to every generator, or noise to each, and it may be given from outside.
 """
 
 from pathlib import Path
@@ -56,10 +56,14 @@ class TargetVectors:
         try:
             given = torch.from_numpy(np.load(Path(target).expanduser(), allow_pickle=False).astype(np.float32))
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise UserError(f"target={target} is neither frame nor shared nor a .npy file of numbers: {error}") from error
+            raise UserError(
+                f"target={target} is neither frame nor shared nor a .npy file of numbers: {error}"
+            ) from error
         n, d = self.count, self.dim
         if tuple(given.shape[-2:]) != (n, d)[-given.dim() :] or not 1 <= given.dim() <= 3 or not len(given):
-            raise UserError(f"target={target} has the shape {tuple(given.shape)}, wanted ({d},), ({n}, {d}) or (m, {n}, {d})")
+            raise UserError(
+                f"target={target} has the shape {tuple(given.shape)}, wanted ({d},), ({n}, {d}) or (m, {n}, {d})"
+            )
         if not bool(given.isfinite().all()):
             raise UserError(f"target={target} holds numbers that are not finite")
         self._given = given if given.dim() == 3 else given.expand(1, n, d)

@@ -2,9 +2,10 @@
 
 from freqgan.transforms.base import Band, Transform
 from freqgan.transforms.dct import DCT, BlockDCT
+from freqgan.transforms.every_low import EveryLow
 from freqgan.transforms.fourier import Fourier
 from freqgan.transforms.identity import Identity
 from freqgan.transforms.unit_scale import UnitScale
 from freqgan.transforms.wavelet import WaveletTransform
 
-__all__ = ["DCT", "Band", "BlockDCT", "Fourier", "Identity", "Transform", "UnitScale", "WaveletTransform"]
+__all__ = ["DCT", "Band", "BlockDCT", "EveryLow", "Fourier", "Identity", "Transform", "UnitScale", "WaveletTransform"]

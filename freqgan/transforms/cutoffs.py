@@ -21,6 +21,22 @@ def frequency_cutoffs(num_classes: int, cutoffs: Sequence[float] | None) -> tupl
     return preset if cutoffs is None else tuple(cutoffs)
 
 
+def octave_cutoffs(num_classes: int, cutoffs: Sequence[float] | None) -> tuple[float, ...]:
+    """The num_classes − 2 cut-offs between 1/2 and 1: the low image ends at 1/2, the other classes share its octave.
+
+    Args:
+        num_classes: at least two, the low image among them.
+        cutoffs: rising; by default every class spans the same ratio of frequencies.
+
+    >>> octave_cutoffs(2, None), octave_cutoffs(3, None)
+    ((), (0.7071067811865476,))
+    """
+    high = num_classes - 1
+    preset = tuple(0.5 ** (1 - part / high) for part in range(1, high))
+    _check(num_classes, preset if cutoffs is None else cutoffs, preset, start=0.5, end=1)
+    return preset if cutoffs is None else tuple(cutoffs)
+
+
 def zigzag_cutoffs(num_classes: int, cutoffs: Sequence[int] | None, coefficients: int) -> tuple[int, ...]:
     """The num_classes − 1 positions in a block's zig-zag order at which a new class begins.
 
@@ -44,11 +60,11 @@ def zigzag_cutoffs(num_classes: int, cutoffs: Sequence[int] | None, coefficients
     return preset if cutoffs is None else tuple(cutoffs)
 
 
-def _check(num_classes: int, cutoffs: Sequence[float], example: Sequence[float], end: int) -> None:
+def _check(num_classes: int, cutoffs: Sequence[float], example: Sequence[float], *, start: float = 0, end: int) -> None:
     if num_classes < 2:
         raise UserError(f"transform.num_classes={num_classes} splits nothing: set at least 2, or transform=identity")
-    if len(cutoffs) != num_classes - 1 or any(low >= high for low, high in pairwise((0, *cutoffs, end))):
+    if len(cutoffs) != len(example) or any(low >= high for low, high in pairwise((start, *cutoffs, end))):
         raise UserError(
-            f"transform.num_classes={num_classes} needs {num_classes - 1} rising cut-offs within 0–{end}, "
+            f"transform.num_classes={num_classes} needs {len(example)} rising cut-offs within {start}–{end}, "
             f"got transform.cutoffs={list(cutoffs)}: set for example transform.cutoffs={list(example)}"
         )

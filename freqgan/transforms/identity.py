@@ -5,7 +5,7 @@ from typing import final
 
 from torch import Tensor
 
-from freqgan.transforms.base import Band, Transform
+from freqgan.transforms.base import Band, Transform, no_resolutions
 
 
 @final
@@ -14,6 +14,10 @@ class Identity(Transform):
 
     def __init__(self) -> None:
         super().__init__(("image",))
+
+    def one_level(self) -> Transform:
+        """Impossible: the image is all there is."""
+        raise no_resolutions(self)
 
     def _layout(self, channels: int, height: int, width: int) -> tuple[Band, ...]:
         return (Band("image", level=0, frequency_class=0, shape=(channels, height, width)),)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from freqgan.transforms.base import Transform
 from freqgan.transforms.every_low import EveryLow
+from freqgan.transforms.pyramid import Pyramid
 
 Statistic = Literal["max", "percentile", "rms"]
 
@@ -59,7 +60,8 @@ class UnitScale(nn.Module):
         raw = {name: bands[name] * scales[name] for name in self.level_names(level)}
         if level == 0:
             return self.transform.inverse(raw)
-        low = self.transform.lift(level, raw)
+        assert isinstance(self.transform, EveryLow | Pyramid)
+        low: Tensor = self.transform.lift(level, raw)
         return low if level == 1 else low / scales[self.level_names(level - 1)[0]]
 
     def image(self, bands: Mapping[str, Tensor]) -> Float[Tensor, "b c h w"]:

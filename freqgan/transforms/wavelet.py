@@ -1,18 +1,18 @@
 """The discrete wavelet transform of images over several levels."""
 
 import difflib
-from collections.abc import Mapping
 from typing import Literal, final, get_args
 
 import pywt
 from torch import Tensor
 
 from freqgan.errors import UserError
-from freqgan.ops.haar import FourBands, haar, inverse_haar
+from freqgan.ops.haar import haar, inverse_haar
 from freqgan.ops.lifting import LIFTINGS
 from freqgan.ops.wavelet import Mode, condition_number, dwt, inverse_dwt
 from freqgan.transforms import pytorch_wavelets_backend
-from freqgan.transforms.base import Band, Transform
+from freqgan.transforms.base import multiple_above, show_size
+from freqgan.transforms.pyramid import Pyramid, Shape, Size
 
 Backend = Literal["native", "pytorch_wavelets"]
 
@@ -22,12 +22,12 @@ _LARGEST_CONDITION = 10
 
 
 @final
-class WaveletTransform(Transform):
+class WaveletTransform(Pyramid):
     """Critically sampled wavelet bands `LLK, HLK, LHK, HHK, …, HL1, LH1, HH1`, level 1 the finest.
 
     HL is PyWavelets' cV (low along the height, high along the width: vertical edges), LH its cH, HH its cD;
-    values, signs and phase are PyWavelets' too. The frequency classes are LL, then the high bands level by
-    level. A side n gives ⌈n/2⌉ low and ⌊n/2⌋ high coefficients.
+    values, signs and phase are PyWavelets' too. A level has two frequency classes, LL and the three high bands.
+    A side n gives ⌈n/2⌉ low and ⌊n/2⌋ high coefficients.
 
     Args:
         wavelet: any discrete PyWavelets filter.
@@ -49,76 +49,50 @@ class WaveletTransform(Transform):
         mode: Mode = "periodization",
         backend: Backend = "native",
     ) -> None:
-        high = (f"{kind}{level}" for level in range(levels, 0, -1) for kind in ("HL", "LH", "HH"))
-        super().__init__((f"LL{levels}", *high))
         _check(wavelet, levels, mode, backend)
-        self.wavelet, self.levels, self.mode, self.backend = wavelet, levels, mode, backend
+        super().__init__({"LL": 0, "HL": 1, "LH": 1, "HH": 1}, levels)
+        self.wavelet, self.mode, self.backend = wavelet, mode, backend
 
     def extra_repr(self) -> str:
         """The constructor's arguments, for `print(transform)`."""
         return f"{self.wavelet!r}, levels={self.levels}, mode={self.mode!r}, backend={self.backend!r}"
 
-    def _layout(self, channels: int, height: int, width: int) -> tuple[Band, ...]:
-        self._check_sides(height, width)
-        bands: tuple[Band, ...] = ()
-        for level in range(1, self.levels + 1):
-            frequency_class = self.levels - level + 1
-            h, w = height // 2, width // 2
-            height, width = height - h, width - w
-            bands = (
-                Band(f"HL{level}", level, frequency_class, (channels, height, w)),
-                Band(f"LH{level}", level, frequency_class, (channels, h, width)),
-                Band(f"HH{level}", level, frequency_class, (channels, h, w)),
-                *bands,
-            )
-        return (Band(f"LL{self.levels}", self.levels, 0, (channels, height, width)), *bands)
+    def _of_one_level(self) -> "WaveletTransform":
+        return WaveletTransform(self.wavelet, mode=self.mode, backend=self.backend)
 
-    def _split(self, image: Tensor) -> FourBands:
+    def _shapes(self, shape: Shape, level: int) -> tuple[Shape, ...]:
+        channels, height, width = shape
+        if level == 1:  # the image's own shape, whose sides at every level follow
+            self._check_filter(height, width)
+        h, w = height // 2, width // 2
+        rows, columns = height - h, width - w
+        return (channels, rows, columns), (channels, rows, w), (channels, h, columns), (channels, h, w)
+
+    def _split(self, image: Tensor) -> tuple[Tensor, ...]:
         if self.backend == "pytorch_wavelets":
             return pytorch_wavelets_backend.dwt(image, self.wavelet)
         return haar(image) if self.wavelet in _HAAR else dwt(image, self.wavelet, self.mode)
 
-    def _merge(self, ll: Tensor, hl: Tensor, lh: Tensor, hh: Tensor) -> Tensor:
+    def _joined_size(self, low: Size, *high: Size) -> Size:
+        hl, lh, _ = high
+        return low[0] + lh[0], low[1] + hl[1]
+
+    def _join(self, low: Tensor, *high: Tensor) -> Tensor:
+        hl, lh, hh = high
         if self.backend == "pytorch_wavelets":
-            return pytorch_wavelets_backend.inverse_dwt(ll, hl, lh, hh, self.wavelet)
+            return pytorch_wavelets_backend.inverse_dwt(low, hl, lh, hh, self.wavelet)
         if self.wavelet in _HAAR:
-            return inverse_haar(ll, hl, lh, hh)
-        return inverse_dwt(ll, hl, lh, hh, self.wavelet, self.mode)
+            return inverse_haar(low, hl, lh, hh)
+        return inverse_dwt(low, hl, lh, hh, self.wavelet, self.mode)
 
-    def _analyse(self, image: Tensor) -> dict[str, Tensor]:
-        bands: dict[str, Tensor] = {}
-        for level in range(1, self.levels + 1):
-            image, *high = self._split(image)
-            bands = dict(zip((f"HL{level}", f"LH{level}", f"HH{level}"), high, strict=True)) | bands
-        return {f"LL{self.levels}": image} | bands
-
-    def _image_shape(self, bands: Mapping[str, Tensor]) -> tuple[int, int, int]:
-        _, channels, height, width = bands[f"LL{self.levels}"].shape
-        for level in range(1, self.levels + 1):
-            height += bands[f"LH{level}"].shape[-2]
-            width += bands[f"HL{level}"].shape[-1]
-        return channels, height, width
-
-    def _synthesise(self, bands: Mapping[str, Tensor]) -> Tensor:
-        image = bands[f"LL{self.levels}"]
-        for level in range(self.levels, 0, -1):
-            image = self._merge(image, *(bands[f"{kind}{level}"] for kind in ("HL", "LH", "HH")))
-        return image
-
-    def _check_sides(self, height: int, width: int) -> None:
-        step = 2**self.levels
-        size = f"{height}" if height == width else f"[{height},{width}]"
-        larger = f"set data.image_size={-(-max(height, width) // step) * step}"
+    def _check_filter(self, height: int, width: int) -> None:
+        step, size = 2**self.levels, show_size(height, width)
+        larger = f"set data.image_size={multiple_above(step, height, width)}"
         if self.backend == "pytorch_wavelets" and (height % step or width % step):
             fits = min(_halvings(height), _halvings(width))
             fewer = f"transform.levels={fits}" if fits else "transform.backend=native"
             wanted = f"transform.levels={self.levels} needs image_size divisible by {step}"
             raise UserError(f"{wanted}, got {size}: {larger} or {fewer}")
-        if min(height, width) <= step // 2:
-            fits = (min(height, width) - 1).bit_length()
-            fewer = f" or transform.levels={fits}" if fits else ""
-            wanted = f"transform.levels={self.levels} needs image_size of at least {step // 2 + 1}"
-            raise UserError(f"{wanted}, got {size}: {larger}{fewer}")
         for side in (height, width):
             for level in range(1, self.levels + 1):
                 self._check_side(side, f"{side} at level {level} of image_size {size}", larger)
