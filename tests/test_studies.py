@@ -51,11 +51,11 @@ def asked(study: str, *arguments: str, **environment: str) -> tuple[SweepCommand
 @pytest.mark.parametrize(
     ("part", "environment", "count", "first"),
     [
-        ("main", {}, 18, "experiment=frequency_vs_image/identity seed=1"),
-        ("rates", {}, 48, "experiment=frequency_vs_image_32/identity optim.lr=0.0003 seed=1"),
+        ("main", {}, 18, "seed=1 experiment=frequency_vs_image/identity"),
+        ("rates", {}, 48, "seed=1 optim.lr=0.0003 experiment=frequency_vs_image_32/identity"),
         ("long", {"BEST": "db2"}, 2, "experiment=frequency_vs_image/identity"),
-        ("scenes", {"CAMVID": "streets"}, 6, "experiment=frequency_vs_image/identity seed=1"),
-        ("photos", {"BSDS": "photos", "BEST": "db2"}, 6, "experiment=frequency_vs_image/identity seed=1"),
+        ("scenes", {"CAMVID": "streets"}, 6, "seed=1 experiment=frequency_vs_image/identity"),
+        ("photos", {"BSDS": "photos", "BEST": "db2"}, 6, "seed=1 experiment=frequency_vs_image/identity"),
     ],
 )
 def test_parts_of_the_main_study(part: str, environment: dict[str, str], count: int, first: str) -> None:

@@ -11,14 +11,14 @@ cd "$(dirname "$0")/../.."
 export OMP_NUM_THREADS=1
 freqgan=${FREQGAN:-.venv/bin/freqgan}
 part=${1:-main}
-both=(-m sweep.name="$part" experiment=frequency_vs_image/identity,frequency_vs_image/"${BEST:-haar}")
+pair=(-m sweep.name="$part" experiment=frequency_vs_image/identity,frequency_vs_image/"${BEST:-haar}")
 seeds='seed=range(1,4)'
 
 case $part in
     rates | main) jobs=(sweep="$part") ;;
-    long) jobs=("${both[@]}" budget.images=300000 evaluation.every_images=60000) ;;
-    scenes) jobs=("${both[@]}" "$seeds" data=image_folder data.root="${CAMVID:?is the folder of CamVid images}") ;;
-    photos) jobs=("${both[@]}" "$seeds" data=image_folder data.root="${BSDS:?is the folder of BSDS500 images}") ;;
+    long) jobs=("${pair[@]}" budget.images=300000 evaluation.every_images=60000) ;;
+    scenes) jobs=("$seeds" "${pair[@]}" data=image_folder data.root="${CAMVID:?is the folder of CamVid images}") ;;
+    photos) jobs=("$seeds" "${pair[@]}" data=image_folder data.root="${BSDS:?is the folder of BSDS500 images}") ;;
     *) echo "run.sh rates|main|long|scenes|photos, got $part" >&2 && exit 2 ;;
 esac
 "$freqgan" "${VERB:-train}" --config-dir experiments/frequency_vs_image/conf name=frequency_vs_image \

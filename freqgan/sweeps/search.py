@@ -85,7 +85,7 @@ class Grid(Search):
         """Lists them."""
         combinations = command.combinations() if command.swept or self.variants or not self.also else []
         variants = [command.parsed(overrides) for overrides in self.variants or [()]]
-        jobs = [(*variant, *values) for variant in variants for values in combinations]
+        jobs = [(*values, *variant) for values in combinations for variant in variants]
         jobs += [command.parsed(overrides) for overrides in self.also]
         self._left = deque(Proposal(number, chosen) for number, chosen in enumerate(jobs, 1))
         self.total = len(jobs)

@@ -31,7 +31,7 @@ def jobs(grid: Grid, *swept: str) -> list[str]:
         (
             Grid(variants=[["loss=bce"], ["loss=hinge"]], also=[["seed=9"]]),
             SEEDS,
-            ["loss=bce seed=1", "loss=bce seed=2", "loss=hinge seed=1", "loss=hinge seed=2", "seed=9"],
+            ["seed=1 loss=bce", "seed=1 loss=hinge", "seed=2 loss=bce", "seed=2 loss=hinge", "seed=9"],
         ),
     ],
 )
