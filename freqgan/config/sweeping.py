@@ -92,6 +92,7 @@ class SweepCommand:
         texts = [*self.fixed, *(str(override.input_line) for override in self.swept)]
         compared = sorted(text for text in texts if _root(text) not in NOT_COMPARED)
         search = [self.settings["search"].get(key) for key in (TARGET, "also")]
+        search += filter(None, [self.settings["search"].get("variants")])
         return f"sweep_{hashlib.sha256(json.dumps([compared, search]).encode()).hexdigest()[:8]}"
 
     def combinations(self) -> list[Values]:

@@ -11,6 +11,7 @@ from freqgan.metrics.protocols import GenerationProtocol, NoEvaluation, higher_i
 
 if TYPE_CHECKING:
     from freqgan.metrics.band_statistics import BandStatisticsDistance
+    from freqgan.metrics.content import ContentDistance
     from freqgan.metrics.feature_distances import FeatureDistances
     from freqgan.metrics.prdc import PRDC
     from freqgan.metrics.spectrum import SpectrumDistance
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PRDC",
     "BandStatisticsDistance",
+    "ContentDistance",
     "FeatureDistances",
     "GenerationProtocol",
     "NoEvaluation",
@@ -29,6 +31,7 @@ __all__ = [
 _MODULES = {
     "PRDC": "prdc",
     "BandStatisticsDistance": "band_statistics",
+    "ContentDistance": "content",
     "FeatureDistances": "feature_distances",
     "SpectrumDistance": "spectrum",
 }

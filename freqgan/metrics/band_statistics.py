@@ -1,7 +1,6 @@
 """Distance between the values of each frequency band: do the coefficients have the right distribution?"""
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,22 +9,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torchmetrics import Metric
 
-from freqgan.metrics.eight_bit import EIGHT_BIT_NOISE
+from freqgan.metrics.histograms import BINS, histogram, scaled_wasserstein
 from freqgan.ops.keyed_random import torch_generator
-
-_BINS = 4096
-_LINEAR = 1e-3  # values below are resolved evenly, values above in steps of 0.7 %
-_LIMIT = 1024.0  # values beyond count as this one
-_REACH = math.asinh(_LIMIT / _LINEAR)
 
 
 class BandStatisticsDistance(Metric):
     """Wasserstein-1 distance of the coefficient values of each band, in units of the real band's deviation.
 
-    For a band: W1 = ∫ |CDF_real(x) − CDF_fake(x)| dx over all coefficients of all images and channels,
-    divided by the standard deviation of the real ones (at least that of 8-bit rounding). 0 for equal
+    For a band: `scaled_wasserstein` over all coefficients of all images and channels. 0 for equal
     distributions; a shift by one deviation gives 1; a band generated as all zeros gives mean |x| / std, 0.8
-    for a normal one. Values are counted in 4,096 bins, finer towards zero, which resolves it to about 1 %.
+    for a normal one.
 
     Args:
         transform: images (b, c, h, w) in [-1, 1] to a dict of bands, each (b, …).
@@ -58,7 +51,7 @@ class BandStatisticsDistance(Metric):
         self.names = tuple(bands)
         self.transform_hash = _hash(bands)
         for kind in ("real", "fake"):
-            zeros = torch.zeros(len(bands), _BINS, dtype=torch.int64)
+            zeros = torch.zeros(len(bands), BINS, dtype=torch.int64)
             self.add_state(f"{kind}_counts", zeros, dist_reduce_fx="sum")
 
     def real_key(self) -> str:
@@ -67,7 +60,7 @@ class BandStatisticsDistance(Metric):
 
     def update(self, images: Float[Tensor, "b c h w"], real: bool) -> None:
         """Adds images in [-1, 1] to the real or the fake set."""
-        counts = torch.stack([_histogram(band) for band in self.transform(images).values()])
+        counts = torch.stack([histogram(band) for band in self.transform(images).values()])
         if real:
             self.real_counts += counts.to(self.real_counts.device)
         else:
@@ -75,21 +68,8 @@ class BandStatisticsDistance(Metric):
 
     def compute(self) -> dict[str, Tensor]:
         """`band_distance_<band>` of each band, float64 scalars."""
-        real, fake = (counts / counts.sum(1, keepdim=True) for counts in (self.real_counts, self.fake_counts))
-        edges = _LINEAR * torch.linspace(-_REACH, _REACH, _BINS + 1, dtype=torch.float64).sinh().to(real.device)
-        center, width = (edges[1:] + edges[:-1]) / 2, edges.diff()
-        gap = (real - fake).cumsum(1)
-        # Within a bin the gap runs linearly from the value at its left edge to that at its right.
-        distance = ((gap.abs() + gap.roll(1, 1).abs()) / 2 * width).sum(1)
-        mean = (real * center).sum(1, keepdim=True)
-        variance = (real * (center - mean).square()).sum(1)
-        scaled = distance / variance.clamp(min=EIGHT_BIT_NOISE).sqrt()
+        scaled = scaled_wasserstein(self.real_counts, self.fake_counts)
         return {f"band_distance_{name}": value for name, value in zip(self.names, scaled, strict=True)}
-
-
-def _histogram(values: Tensor) -> Tensor:
-    place = (torch.asinh(values.float().flatten() / _LINEAR) / _REACH + 1) / 2 * _BINS
-    return torch.bincount(place.long().clamp(0, _BINS - 1), minlength=_BINS)
 
 
 def _hash(bands: dict[str, Tensor]) -> str:

@@ -18,10 +18,11 @@ from freqgan.ops.global_batch import rank, world_size
 
 if TYPE_CHECKING:
     from freqgan.metrics.band_statistics import BandStatisticsDistance
+    from freqgan.metrics.content import ContentDistance
     from freqgan.metrics.feature_distances import FeatureDistances
     from freqgan.metrics.spectrum import SpectrumDistance
 
-    Measure = FeatureDistances | SpectrumDistance | BandStatisticsDistance
+    Measure = FeatureDistances | SpectrumDistance | ContentDistance | BandStatisticsDistance
 
 _log = logging.getLogger(__name__)
 _DEFINITION = 1  # of the statistics in the cache; counted up when one of them changes its meaning
@@ -44,7 +45,7 @@ def higher_is_better(name: str) -> bool:
 
 @final
 class GenerationProtocol:
-    """Generated images against real ones: feature distances, radial spectrum, values of frequency bands.
+    """Generated images against real ones: feature distances, radial spectrum, content, values of frequency bands.
 
     All images are first clipped and rounded to 8 bits, as if saved as PNG. The reference is every image that
     `real` yields: as in published scores, that should be the whole split the model was trained on, whatever
@@ -123,8 +124,8 @@ class GenerationProtocol:
 
         Returns:
             `fd_<features>_n<images>` (`fid_…` for the published Inception), `kid_…`, `precision_…`,
-            `recall_…`, `density_…`, `coverage_…`, `spectrum_distance_n<images>` and
-            `band_distance_<band>_n<images>`.
+            `recall_…`, `density_…`, `coverage_…`, `spectrum_distance_n<images>`, `detail_distance_…`,
+            `grey_distance_…`, `colour_distance_…` (of images with colour) and `band_distance_<band>_n<images>`.
 
         Raises:
             UserError: too few real images, or of another shape than the generated ones.
@@ -167,10 +168,11 @@ class GenerationProtocol:
 
     def _metrics(self, example: Tensor, bands: Bands | None) -> "dict[str, Measure]":
         from freqgan.metrics.band_statistics import BandStatisticsDistance
+        from freqgan.metrics.content import ContentDistance
         from freqgan.metrics.feature_distances import FeatureDistances
         from freqgan.metrics.spectrum import SpectrumDistance
 
-        _, channels, height, width = example.shape
+        shape = tuple(example.shape[1:])
         distances = FeatureDistances(
             self.features,
             k=self.k,
@@ -178,10 +180,12 @@ class GenerationProtocol:
             kid_subset_size=self.kid_subset_size,
             sync_on_compute=False,
         )
-        spectrum = SpectrumDistance(min(height, width), sync_on_compute=False)
-        metrics: dict[str, Measure] = {"features": distances, "spectrum": spectrum}
+        metrics: dict[str, Measure] = {
+            "features": distances,
+            "spectrum": SpectrumDistance(min(shape[1:]), sync_on_compute=False),
+            "content": ContentDistance(shape, sync_on_compute=False),
+        }
         if bands is not None:
-            shape = (channels, height, width)
             metrics["bands"] = BandStatisticsDistance(bands, shape, device=example.device, sync_on_compute=False)
         return metrics
 

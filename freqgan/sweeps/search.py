@@ -74,16 +74,19 @@ class Grid(Search):
     """All combinations.
 
     Args:
+        variants: lists of overrides, each of which goes with all combinations; none where there is no list.
         also: further jobs, each a list of overrides in place of what is swept.
     """
 
-    def __init__(self, *, also: Sequence[Sequence[str]] = ()) -> None:
-        self.also = also
+    def __init__(self, *, variants: Sequence[Sequence[str]] = (), also: Sequence[Sequence[str]] = ()) -> None:
+        self.variants, self.also = variants, also
 
     def begin(self, command: SweepCommand, folder: Path) -> None:
         """Lists them."""
-        combinations = command.combinations() if command.swept or not self.also else []
-        jobs = [*combinations, *(command.parsed(overrides) for overrides in self.also)]
+        combinations = command.combinations() if command.swept or self.variants or not self.also else []
+        variants = [command.parsed(overrides) for overrides in self.variants or [()]]
+        jobs = [(*values, *variant) for values in combinations for variant in variants]
+        jobs += [command.parsed(overrides) for overrides in self.also]
         self._left = deque(Proposal(number, chosen) for number, chosen in enumerate(jobs, 1))
         self.total = len(jobs)
 

@@ -3,7 +3,10 @@ import pytest
 from freqgan.comparison.measures import DIRECTIONS, direction, family, short
 from freqgan.metrics import higher_is_better
 
-BY_A_PROTOCOL = ("fd", "fid", "kid", "precision", "recall", "density", "coverage", "spectrum_distance", "band_distance")
+BY_A_PROTOCOL = (
+    *("fd", "fid", "kid", "precision", "recall", "density", "coverage"),
+    *(f"{kind}_distance" for kind in ("spectrum", "detail", "grey", "colour", "band")),
+)
 
 
 @pytest.mark.parametrize("name", BY_A_PROTOCOL)

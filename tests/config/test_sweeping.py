@@ -238,8 +238,11 @@ def test_the_folder_is_named_after_what_is_swept() -> None:
     places = ("paths.output_dir=x", "tags=[a]", "hardware=cpu", "hardware.threads=1", "logger=none")
     elsewhere = folder(*reversed(swept), *places, "group=g", "job_type=j", "sweep.retry=all", "sweep.engine.slots=3")
     assert elsewhere == Path("x/frequency_gan") / base.name
-    others = ("seed=1,3", "optim.lr=1", "sweep/search=optuna", "sweep.search.also=[['loss=hinge']]")
-    assert len({folder(*swept, text) for text in others} | {base}) == 5
+    others = (
+        *("seed=1,3", "optim.lr=1", "sweep/search=optuna"),
+        *("sweep.search.also=[['loss=hinge']]", "sweep.search.variants=[['loss=hinge']]"),
+    )
+    assert len({folder(*swept, text) for text in others} | {base}) == 6
     assert folder("seed=1,2", "sweep.name=mine") == Path("outputs/frequency_gan/mine")
 
 

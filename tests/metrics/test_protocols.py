@@ -61,6 +61,9 @@ def test_names_carry_the_protocol(protocol: GenerationProtocol, evaluate: Any) -
         "density_pixels_n40",
         "coverage_pixels_n40",
         "spectrum_distance_n40",
+        "detail_distance_n40",
+        "grey_distance_n40",
+        "colour_distance_n40",
         "band_distance_low_n40",
         "band_distance_high_n40",
     ]
@@ -139,7 +142,7 @@ def test_a_damaged_cache_is_measured_again_with_a_warning(
         file.write_bytes(file.read_bytes()[:100])
     with caplog.at_level(logging.WARNING):
         assert evaluate(protocol, real) == expected
-    assert caplog.text.count("is damaged") == 2
+    assert caplog.text.count("is damaged") == 3
     assert evaluate(protocol, real) == expected
     assert real.calls == 2
     assert not list((tmp_path / "cache").glob(".*")), "a temporary file was left behind"
@@ -222,7 +225,7 @@ def test_every_impossible_number_is_reported(pixels: Any) -> None:
 def test_small_exercises_the_same_on_a_few_images(pixels: Any, evaluate: Any) -> None:
     protocol = GenerationProtocol(pixels(48), num_images=10_000, k=7)
     few = evaluate(protocol.small(), bands=_bands)
-    assert len(few) == 9
+    assert len(few) == 12
     assert protocol.features.images_seen <= 100
 
 

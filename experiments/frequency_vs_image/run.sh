@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs what is missing of a part of the study; stop it and start it again as you like. Further arguments are overrides.
+#   run.sh rates                    the arms at four learning rates, 32 pixels
+#   run.sh main                     the arms, 64 pixels
+#   BEST=<arm> run.sh long          plain DCGAN and the best arm, five times as long
+#   CAMVID=<folder> run.sh scenes   both on CamVid's street scenes
+#   BSDS=<folder> run.sh photos     both on BSDS500's photographs
+# VERB=plan says what a part would cost.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export OMP_NUM_THREADS=1
+freqgan=${FREQGAN:-.venv/bin/freqgan}
+part=${1:-main}
+pair=(-m sweep.name="$part" experiment=frequency_vs_image/identity,frequency_vs_image/"${BEST:-haar}")
+seeds='seed=range(1,4)'
+
+case $part in
+    rates | main) jobs=(sweep="$part") ;;
+    long) jobs=("${pair[@]}" budget.images=300000 evaluation.every_images=60000) ;;
+    scenes) jobs=("$seeds" "${pair[@]}" data=image_folder data.root="${CAMVID:?is the folder of CamVid images}") ;;
+    photos) jobs=("$seeds" "${pair[@]}" data=image_folder data.root="${BSDS:?is the folder of BSDS500 images}") ;;
+    *) echo "run.sh rates|main|long|scenes|photos, got $part" >&2 && exit 2 ;;
+esac
+"$freqgan" "${VERB:-train}" --config-dir experiments/frequency_vs_image/conf name=frequency_vs_image \
+    hardware=cpu hardware.threads=1 "${jobs[@]}" "${@:2}"

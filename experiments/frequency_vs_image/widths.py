@@ -1,0 +1,95 @@
+"""Finds the widths at which every arm has as many parameters as `identity`, each player for itself.
+
+    python experiments/frequency_vs_image/widths.py [--write] [frequency_vs_image frequency_vs_image_32]
+
+Two widths are set: `channels`, which doubles at every halving, is the least one with enough parameters, and
+`max_channels` cuts off what is too much. With --write they go into the arms' files, to be looked at and committed.
+"""
+
+import argparse
+import re
+from bisect import bisect_left
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from freqgan.config import build_model, resolve
+from freqgan.config.application import compose
+
+CONF = Path(__file__).parent / "conf"
+SETS = ("frequency_vs_image", "frequency_vs_image_32")
+BASELINE = "identity"
+PLAYERS = ("generator", "discriminator")
+WIDEST = 2**13
+TOLERANCE = 0.02
+
+
+def arms(folder: str) -> list[str]:
+    """The arms of a set, the baseline first."""
+    names = sorted(file.stem for file in (CONF / "experiment" / folder).glob("*.yaml"))
+    return sorted(names, key=lambda name: name != BASELINE)
+
+
+def settings_of(folder: str, arm: str) -> dict[str, Any]:
+    return resolve(compose("train", [f"experiment={folder}/{arm}"], folder=str(CONF)))
+
+
+def parameters(settings: dict[str, Any], player: str) -> int:
+    """Trained numbers of a player; nothing is allocated."""
+    with torch.device("meta"):
+        system = build_model(settings, seed=1)
+    return sum(p.numel() for p in system.players()[player].parameters())
+
+
+def fitted(settings: dict[str, Any], player: str, target: int) -> tuple[int, int]:
+    """`channels` and `max_channels` whose parameters are nearest to the target; ends the script if none are near."""
+    settings = deepcopy(settings)
+
+    def count(channels: int, widest: int) -> int:
+        settings["model"][player] |= {"channels": channels, "max_channels": widest}
+        return parameters(settings, player)
+
+    channels = 4 + bisect_left(range(4, WIDEST), target, key=lambda channels: count(channels, WIDEST))
+    above = 1 + bisect_left(range(1, WIDEST), target, key=lambda widest: count(channels, widest))
+    nearest = min((max(1, above - 1), above), key=lambda widest: abs(count(channels, widest) - target))
+    if abs(count(channels, nearest) / target - 1) > TOLERANCE:
+        raise SystemExit(f"no widths give this {player} {target:,} parameters within {TOLERANCE:.0%}")
+    return channels, nearest
+
+
+def written(file: Path, player: str, widths: tuple[int, int]) -> None:
+    """Replaces a player's line."""
+    line = f"  {player}: {{channels: {widths[0]}, max_channels: {widths[1]}}}"
+    text, found = re.subn(rf"^  {player}: {{channels: \d+, max_channels: \d+}}$", line, file.read_text(), flags=re.M)
+    if found != 1:
+        raise SystemExit(f"{file} has no line '{line}' to replace")
+    file.write_text(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sets", nargs="*", default=SETS)
+    parser.add_argument("--write", action="store_true", help="put the widths into the arms' files")
+    given = parser.parse_args()
+    for folder in given.sets:
+        baseline, *others = arms(folder)
+        targets = {player: parameters(settings_of(folder, baseline), player) for player in PLAYERS}
+        print(f"{folder}/{baseline}: " + ", ".join(f"{player} {n:,}" for player, n in targets.items()))
+        for arm in others:
+            settings = settings_of(folder, arm)
+            for player, target in targets.items():
+                channels, widest = fitted(settings, player, target)
+                settings["model"][player] |= {"channels": channels, "max_channels": widest}
+                off = parameters(settings, player) / target - 1
+                print(
+                    f"{folder}/{arm}: model.{player}.channels={channels} model.{player}.max_channels={widest}", end=""
+                )
+                print(f"  # {off:+.2%}")
+                if given.write:
+                    written(CONF / "experiment" / folder / f"{arm}.yaml", player, (channels, widest))
+
+
+if __name__ == "__main__":
+    main()
