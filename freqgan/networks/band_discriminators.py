@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.networks.band_gans import BandGAN
-from freqgan.networks.band_generators import FeatureCondition, equal_gans
 from freqgan.networks.joined_bands import Shapes, context_channels, context_image, joined_bands
+from freqgan.networks.side_by_side import FeatureCondition, equal_gans
 
 
 @final

@@ -15,10 +15,10 @@ from typing import final
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from freqgan.networks.band_gans import BandGAN
 from freqgan.networks.joined_bands import context_channels, context_image, parted_bands
+from freqgan.networks.side_by_side import FeatureCondition, GeneratorStack, equal_gans
 from freqgan.ops.keyed_random import key
 from freqgan.transforms.unit_scale import UnitScale
 
@@ -109,7 +109,7 @@ class BandGenerators(nn.Module):
         """Equal for generators that can be one network."""
         return gan.shape, len(gan.sees), context_channels(gan.sees, self.shapes)
 
-    def _stack(self, members: Sequence[int], generator: Callable[..., nn.Module]) -> "GeneratorStack":
+    def _stack(self, members: Sequence[int], generator: Callable[..., nn.Module]) -> GeneratorStack:
         gan = self.gans[members[0]]
         context = context_channels(gan.sees, self.shapes)
         shape = {"out_channels": gan.shape[0], "image_size": gan.shape[1:], "context_channels": context}
@@ -184,7 +184,7 @@ class BandGenerators(nn.Module):
             self._complete(bands, made)
         return bands
 
-    def order(self, *, waits: bool) -> Iterator[tuple["GeneratorStack", list[int]]]:
+    def order(self, *, waits: bool) -> Iterator[tuple[GeneratorStack, list[int]]]:
         """Which generators are evaluated together, one set after the other.
 
         Args:
@@ -200,7 +200,7 @@ class BandGenerators(nn.Module):
             yield stack, members
             done.update(members)
 
-    def _stack_of(self, i: int) -> "GeneratorStack":
+    def _stack_of(self, i: int) -> GeneratorStack:
         stack = next(stack for stack in self.stacks if isinstance(stack, GeneratorStack) and i in stack.members)
         assert isinstance(stack, GeneratorStack)
         return stack
@@ -250,69 +250,3 @@ class BandGenerators(nn.Module):
                 there = self.bands.scales.new_zeros((count, *self.shapes[name]))
             seen[name] = there if self.cascade_gradient else there.detach()
         return context_image(seen, gan.sees, gan.shape[1:])
-
-
-def equal_gans(gans: Sequence[BandGAN], kind: Callable[[BandGAN], Hashable], *, apart: bool) -> list[list[int]]:
-    """Indexes of GANs whose networks can be one, being of one kind."""
-    equal: dict[Hashable, list[int]] = {}
-    for i, gan in enumerate(gans):
-        equal.setdefault((kind(gan), apart and gan.low), []).append(i)
-    return list(equal.values())
-
-
-@final
-class GeneratorStack(nn.Module):
-    """Generators of equal shape in one network, evaluated all at once or one of them.
-
-    Args:
-        members: indexes of the generators.
-        network: makes the network; called with their `count` if there are several.
-    """
-
-    def __init__(self, members: Sequence[int], network: Callable[..., nn.Module]) -> None:
-        super().__init__()
-        self.members = list(members)
-        self.network = network(count=len(members))
-        with torch.device("meta"):
-            self._one = (network(count=1),)  # a shape to fill in: no module of this one
-
-    def forward(
-        self, noise: Float[Tensor, "b n d"], contexts: Sequence[Tensor | None], members: Sequence[int]
-    ) -> list[Float[Tensor, "b c h w"]]:
-        """An image per member, given the noise and the context of each."""
-        seen = [context for context in contexts if context is not None]
-        context = torch.cat(seen, 1) if seen else None
-        count = len(members)
-        if count == len(self.members):
-            images = self.network(noise.flatten(1), context)
-        else:
-            assert count == 1
-            weights = self.of_member(self.members.index(members[0]))
-            images = functional_call(self._one[0], weights, (noise.flatten(1), context))
-        return list(images.unflatten(1, (count, -1)).unbind(1)) if count > 1 else [images]
-
-    def of_member(self, place: int) -> dict[str, Tensor]:
-        """Parameters and buffers of one generator, as views."""
-        count = len(self.members)
-        everything = {**dict(self.network.named_parameters()), **dict(self.network.named_buffers())}
-        return {name: value.chunk(count)[place] if value.dim() else value for name, value in everything.items()}
-
-
-@final
-class FeatureCondition(nn.Module):
-    """A feature vector, normalised and projected.
-
-    Args:
-        feature_dim: its length.
-        condition_dim: the projection's length.
-    """
-
-    def __init__(self, feature_dim: int, condition_dim: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(feature_dim, elementwise_affine=False)
-        self.project = nn.Linear(feature_dim, condition_dim)
-
-    def forward(self, features: Float[Tensor, "b f"]) -> Float[Tensor, "b k"]:
-        """The projection."""
-        projected: Tensor = self.project(self.norm(features))
-        return projected

@@ -32,6 +32,6 @@ def orthogonal_frame(directions: Float[Tensor, "b d n"], lengths: Float[Tensor, 
     return frame
 
 
-def independent_frame(directions: Float[Tensor, "b d n"]) -> Float[Tensor, "b n d"]:
-    """Rows that are each N(0, I), independent of each other."""
-    return directions.transpose(1, 2)
+def uniform_rows(generator: torch.Generator, count: int) -> Float[Tensor, "b"]:
+    """Numbers in [0, 1), one per sample."""
+    return torch.rand(count, generator=generator)

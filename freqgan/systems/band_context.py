@@ -42,7 +42,7 @@ class BandSchedule:
         UserError: a number is out of range, or an order where a GAN makes both kinds of bands or there is one kind.
     """
 
-    def __init__(self, gans: Sequence[BandGAN], *, real: RealContext, order: Order, switch: float) -> None:
+    def __init__(self, gans: Sequence[BandGAN], real: RealContext, order: Order, switch: float) -> None:
         self.start, self.end, self.until = real.get("start", 0.0), real.get("end", 0.0), real.get("until", 1.0)
         for name, value in (("start", self.start), ("end", self.end), ("until", self.until)):
             if not 0 <= value <= 1 or (name == "until" and value == 0):

@@ -10,7 +10,8 @@ from freqgan.errors import UserError
 from freqgan.losses import FocalFrequencyLoss
 from freqgan.networks import BandDiscriminators, BandGAN, BandGenerators, connect, group_bands
 from freqgan.networks.band_gans import Cascade, Grouping, Scope
-from freqgan.networks.dcgan import Combine, refuse_size
+from freqgan.networks.dcgan import Combine
+from freqgan.networks.halving import refuse_size
 from freqgan.systems.band_context import Order, RealContext
 from freqgan.systems.blend import Blend
 from freqgan.systems.feature_reading import FeatureReading
@@ -114,7 +115,7 @@ def band_networks(
         design: see there.
     """
     refuse_size(size, lambda side: [band.shape[1:] for band in transform.bands((side, side))])
-    bands = UnitScale(transform, image_size=size, channels=channels)
+    bands = UnitScale(transform, image_size=size, channels=channels, statistic=design["band_scale"])
     gans = connected_gans(transform, bands, design)
     if design["noise"] == "orthogonal" and design["latent_dim"] < len(gans):
         raise UserError(

@@ -22,7 +22,7 @@ from freqgan.ops.keyed_random import key, torch_generator
 from freqgan.systems.clock import Clock
 from freqgan.systems.moving_average import MovingAverage
 from freqgan.systems.parallel import agree, average_gradients
-from freqgan.systems.rules import Batch, Known, Outputs, Player, Rows, Rules, Terms, Weights, detached, problems
+from freqgan.systems.rules import Batch, Known, Outputs, Player, Rows, Rules, Scores, Terms, Weights, detached, problems
 
 Part = tuple[Batch, Rows]
 
@@ -61,7 +61,7 @@ class System(pl.LightningModule, ABC):
         self.seed = rules.get("seed", 0)
         self.clock = rules.get("clock") or Clock()
         self.rows = Rows()
-        self._notes: Terms = {}
+        self.notes: Terms = {}  # what a step logs beside its terms, by `player/name`
         self._carried: dict[str, Tensor] = {}
         # Listed once: walking the modules costs as much as a small network's optimiser step.
         self._weights = {player: list(network.parameters()) for player, network in self.players().items()}
@@ -95,9 +95,7 @@ class System(pl.LightningModule, ABC):
         """What each of the first `count` samples is made from; equal ids in two runs ask for the same picture."""
 
     @abstractmethod
-    def measure(
-        self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path
-    ) -> dict[str, float]:
+    def measure(self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path) -> Scores:
         """What a protocol says of this system's results against a split of the data."""
 
     @abstractmethod
@@ -114,10 +112,6 @@ class System(pl.LightningModule, ABC):
         first, end, total = self.rows
         rows = make(torch_generator(self.seed, purpose, self.clock.images_seen), total)[first:end]
         return rows.to(self.device, non_blocking=True)
-
-    def note(self, name: str, value: Tensor) -> None:
-        """Has a number logged with this step's terms that is no term, such as an accuracy: by `player/name`."""
-        self._notes[name] = value.detach()
 
     def carry(self, rows: dict[str, Tensor]) -> None:
         """Keeps rows of this process's batch for the next step, over a checkpoint too."""
@@ -167,7 +161,7 @@ class System(pl.LightningModule, ABC):
         """One whole step: every player that is due is updated once. Returns the terms, by `player/term`."""
         torch.manual_seed(key(self.seed, "step", self.clock.images_seen, rank()))
         due = (self.clock.steps + 1) % self.n_critic == 0
-        self._notes = {}
+        self.notes = {}
         parts = self.parts(batch)
         # One forward pass serves both players; parts make their own for each, since keeping them all saves no memory.
         outputs = [self.forward_part(parts[0], graph=due)] if len(parts) == 1 else [None] * len(parts)
@@ -183,7 +177,7 @@ class System(pl.LightningModule, ABC):
         self.clock.advance(self.rows.total, generator=due)
         if self.clock.minutes is not None:
             self.clock.end = agree(self.clock.end)
-        return log | self._notes
+        return log | self.notes
 
     def parts(self, batch: Batch) -> list[Part]:
         """The batch in `accumulate` parts, each with its rows of the global batch."""

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from freqgan.data.single_image import read_image
 from freqgan.errors import UserError
 from freqgan.features import FeatureNetwork
 from freqgan.losses import FeatureStatistics
@@ -47,6 +48,7 @@ class FeatureReading:
             raise UserError(f"model.features.use={use} needs model.features.network")
         self.network = network
         self.use = use
+        self.wanted: Tensor | None = None  # features (1, f) that samples are to have
         self.condition_dim = condition_dim
         self.loss = FeatureStatistics(network, layers=layers) if network is not None and use == "feature_loss" else None
 
@@ -83,16 +85,20 @@ class FeatureReading:
         known = torch.cat(found)
         return known[torch.arange(REFERENCES) % len(known)]
 
-    def wanted(self, image: Float[Tensor, "1 c h w"]) -> Float[Tensor, "1 f"]:
-        """Features that samples are to have.
+    def aim(self, reference: str, image_shape: tuple[int, int, int]) -> None:
+        """Has samples made with the features of an image file.
+
+        Args:
+            reference: its path.
+            image_shape: (channels, height, width) of the model's images.
 
         Raises:
-            UserError: the generators receive none.
+            UserError: the generators receive no features, or the file is no image.
         """
         if not self.generator_dim:
             raise UserError("reference needs a run that was trained with model.features.use=condition")
         with torch.no_grad():
-            return self._vectors(image)
+            self.wanted = self._vectors(read_image(reference, image_size=image_shape[1], channels=image_shape[0]))
 
     def _vectors(self, images: Tensor) -> Tensor:
         assert self.network is not None

@@ -10,12 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Unpack, final
 
-import torch
 from torch import Tensor, nn
 
-from freqgan.data.single_image import read_image
 from freqgan.losses import AdversarialLoss
 from freqgan.networks import BandGenerators
+from freqgan.ops.noise import uniform_rows
 from freqgan.systems.band_context import BandSchedule, shown
 from freqgan.systems.band_design import DEFAULTS, Design, band_networks, described, rules_of
 from freqgan.systems.band_game import BandGame
@@ -24,7 +23,7 @@ from freqgan.systems.base import System
 from freqgan.systems.blend import Players
 from freqgan.systems.feature_reading import FeatureReading
 from freqgan.systems.measuring import measure_samples
-from freqgan.systems.rules import Batch, Known, Outputs, Terms, Weights
+from freqgan.systems.rules import Batch, Known, Outputs, Scores, Terms, Weights
 from freqgan.systems.target_vectors import TargetVectors
 from freqgan.transforms import Transform
 
@@ -45,8 +44,7 @@ class FrequencyGAN(System):
         **design: see `freqgan.systems.band_design.Design` and `freqgan.systems.rules.Rules`.
 
     Raises:
-        UserError: the image size does not fit the transform's levels or a band's network; too small a `latent_dim`;
-            settings that contradict each other.
+        UserError: the image size does not fit a band's network; too small a `latent_dim`; contradictory settings.
     """
 
     TERMS: ClassVar[Known] = {
@@ -67,21 +65,20 @@ class FrequencyGAN(System):
     ) -> None:
         chosen: Any = DEFAULTS | design
         own, judges = band_networks(transform, generator, discriminator, image_size, channels, chosen)
-        given = {"loss": loss, "image_size": image_size, "channels": channels, **rules_of(design)}
-        players = Players(chosen["blend"], own, judges, **given)
-        super().__init__(generator=players.generator, discriminator=players.discriminator, **rules_of(design))
-        real, order, switch = (chosen[name] for name in ("cascade_real", "training_order", "training_switch"))
-        self.schedule = BandSchedule(own.gans, real=real, order=order, switch=switch)
+        rules = rules_of(design)
+        players = Players(chosen["blend"], own, judges, loss=loss, image_size=image_size, channels=channels, **rules)
+        super().__init__(generator=players.generator, discriminator=players.discriminator, **rules)
+        self.schedule = BandSchedule(
+            own.gans, chosen["cascade_real"], chosen["training_order"], chosen["training_switch"]
+        )
         self.game = BandGame(judges, loss, scaled_r1=chosen["r1_scaling"] == "size")
         self.ledger = BandLedger(players, self.game, gap=self.schedule.teaches)
         self.vectors = TargetVectors(len(own.gans), chosen["latent_dim"], noise=chosen["noise"])
         self.features = chosen["features"] or FeatureReading()
-        self.focal_frequency = chosen["focal_frequency"]
-        self.band_scale = chosen["band_scale"]
+        self.image_losses = {"feature_statistics": self.features.loss, "focal_frequency": chosen["focal_frequency"]}
         self.stale = chosen["cascade_iteration"] == "step"
         self._players = players
-        self.image_size, self.channels = image_size, channels
-        self.wanted: Tensor | None = None
+        self.image_shape = (channels, image_size, image_size)
 
     @property
     def generators(self) -> BandGenerators:
@@ -90,7 +87,7 @@ class FrequencyGAN(System):
 
     def calibrate(self, data: Any) -> None:
         """Measures the bands' scales, keeps features of some images, and does what the other system needs."""
-        self.generators.bands.calibrate(data.evaluation_images("train", limit=CALIBRATION_IMAGES), self.band_scale)
+        self.generators.bands.calibrate(data.evaluation_images("train", limit=CALIBRATION_IMAGES))
         if self.generators.condition is not None:
             self.generators.references.copy_(self.features.references(data.evaluation_images("train")))
         if self._players.partner is not None:
@@ -100,7 +97,7 @@ class FrequencyGAN(System):
         """Generated and real bands at unit scale, what discriminators see of them, and the images."""
         networks, progress, images = self.generators, self.clock.progress, batch["image"]
         real = networks.bands(images)
-        teacher = self.schedule.teacher(real, lambda: self.draw("real context", _uniform), networks.lows, progress)
+        teacher = self.schedule.teacher(real, lambda: self.draw("real context", uniform_rows), networks.lows, progress)
         features, noise = self.features.of_real(images), self.draw("noise", self.vectors.draw)
         made = networks(
             noise,
@@ -129,10 +126,9 @@ class FrequencyGAN(System):
         """The adversarial loss of every GAN that trains now, and what is asked of the whole image."""
         resting = self.schedule.resting(self.clock.progress)
         terms = self.game.generator_terms(outputs, resting)
-        if self.features.loss is not None and not resting and self.wants("generator", "feature_statistics"):
-            terms["feature_statistics"] = self.features.loss(outputs["image"], batch["image"])
-        if self.focal_frequency is not None and not resting and self.wants("generator", "focal_frequency"):
-            terms["focal_frequency"] = self.focal_frequency(outputs["image"], batch["image"])
+        for name, loss in self.image_losses.items():
+            if loss is not None and not resting and self.wants("generator", name):
+                terms[name] = loss(outputs["image"], batch["image"])
         return terms | self._players.terms("generator", batch, outputs["other"])
 
     def discriminator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
@@ -143,26 +139,24 @@ class FrequencyGAN(System):
         if self.wants("discriminator", "r1"):
             terms |= self.game.r1_terms(outputs, resting, self.rows.total)
         if self.game.loss.gradient_penalty and self.wants("discriminator", "gradient_penalty"):
-            mix = {name: self.draw(f"mix {name}", _uniform) for name in real}
+            mix = {name: self.draw(f"mix {name}", uniform_rows) for name in real}
             terms |= self.game.gradient_penalty_terms(outputs, resting, mix)
         if self.clock.steps % EVERY_STEPS == 0:
-            for name, value in self.ledger.entries(outputs, real, fake, resting):
-                self.note(name, value)
+            self.notes |= dict(self.ledger.entries(outputs, real, fake, resting))
         return terms | self._players.terms("discriminator", batch, outputs["other"])
 
     def aim(self, wishes: Mapping[str, str]) -> None:
         """`target`: see `TargetVectors.aim`; `reference`: an image file whose features are wanted."""
         self.vectors.aim(wishes.get("target", "frame"))
         if "reference" in wishes:
-            image = read_image(wishes["reference"], image_size=self.image_size, channels=self.channels)
-            self.wanted = self.features.wanted(image.to(self.device))
+            self.features.aim(wishes["reference"], self.image_shape)
 
     def sample_bands(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> dict[str, Tensor]:
         """Bands at unit scale of samples first … first + count."""
         frame = self.vectors.of_samples(first, count, seed=seed).to(self.device)
         with self.kept_generator(weights):
             bands = self.generators(
-                frame, features=self.generators.features_of(first, count, seed=seed, wanted=self.wanted)
+                frame, features=self.generators.features_of(first, count, seed=seed, wanted=self.features.wanted)
             )
             return self._players.superposed_samples(bands, first, seed=seed)
 
@@ -179,9 +173,7 @@ class FrequencyGAN(System):
         """The seed and number of each sample's noise."""
         return [f"noise {seed}/{number}" for number in range(count)]
 
-    def measure(
-        self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path
-    ) -> dict[str, float]:
+    def measure(self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path) -> Scores:
         """Runs a protocol of `freqgan.metrics` on samples 0 … n, band by band where it asks for bands."""
         samples = partial(self.sample, seed=seed, weights=weights)
         return measure_samples(samples, protocol, data, split, cache_dir, bands=self.generators.bands.transform)
@@ -189,7 +181,3 @@ class FrequencyGAN(System):
     def describe(self) -> list[dict[str, str | int]]:
         """A row per GAN."""
         return described(self.generators, self.game.judges)
-
-
-def _uniform(generator: torch.Generator, count: int) -> Tensor:
-    return torch.rand(count, generator=generator)

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from freqgan.systems.rules import Scores
+
 
 def measure_samples(
     samples: Callable[[int, int], Tensor],
@@ -15,7 +17,7 @@ def measure_samples(
     cache_dir: Path,
     *,
     bands: Callable[[Tensor], dict[str, Tensor]] | None = None,
-) -> dict[str, float]:
+) -> Scores:
     """Runs a protocol of `freqgan.metrics` on samples 0 … n against a split of the data.
 
     Args:
@@ -26,7 +28,7 @@ def measure_samples(
         cache_dir: where statistics of the real images are kept.
         bands: images to the bands whose values are compared.
     """
-    values: dict[str, float] = protocol.evaluate(
+    values: Scores = protocol.evaluate(
         samples,
         lambda: data.evaluation_images(split),
         fingerprint=f"{data.fingerprint()}_{split}",

@@ -11,6 +11,7 @@ from freqgan.systems.optimizers import Optimizers
 Batch = dict[str, Any]
 Outputs = dict[str, Any]
 Terms = dict[str, Tensor]
+Scores = dict[str, float]  # by metric
 Player = Literal["generator", "discriminator"]
 Weights = Literal["ema", "raw"]
 Known = Mapping[Player, tuple[str, ...]]  # names of the terms of a method

@@ -25,14 +25,17 @@ class UnitScale(nn.Module):
         transform: splits images into bands and joins them.
         image_size: height and width of the images.
         channels: channels of the images.
+        statistic: what `calibrate` measures: the greatest magnitude, the greatest of the batches' 99.9th percentiles of
+            magnitudes, or the root mean square.
 
     Attributes:
         bands: what `forward` gives, coarse to fine.
         scales: a number per band, from coarse to fine; part of the state, 1 until `calibrate`.
     """
 
-    def __init__(self, transform: Transform, *, image_size: int, channels: int) -> None:
+    def __init__(self, transform: Transform, *, image_size: int, channels: int, statistic: Statistic = "max") -> None:
         super().__init__()
+        self.statistic = statistic
         self.transform = EveryLow(transform) if transform.levels > 1 else transform
         self.bands = self.transform.bands((image_size, image_size), channels)
         self.names = [band.name for band in self.bands]
@@ -68,25 +71,19 @@ class UnitScale(nn.Module):
         """The image of bands at unit scale: what those of the finest level make."""
         return self.lift(self.bands[-1].level, bands)
 
-    def calibrate(self, images: Iterable[Float[Tensor, "b c h w"]], statistic: Statistic) -> None:
-        """Measures every scale.
-
-        Args:
-            images: batches of real images in [-1, 1].
-            statistic: the greatest magnitude, the greatest of the batches' 99.9th percentiles of magnitudes, or the
-                root mean square.
-        """
+    def calibrate(self, images: Iterable[Float[Tensor, "b c h w"]]) -> None:
+        """Measures every scale on batches of real images in [-1, 1]."""
         parts: list[list[Tensor]] = [[] for _ in self.bands]
         counts: list[int] = []
         for batch in images:
             counts.append(len(batch))
             bands = self.transform(batch.to(self.scales.device))
             for part, name in zip(parts, self.names, strict=True):
-                part.append(_magnitude(bands[name], statistic))
+                part.append(_magnitude(bands[name], self.statistic))
         shares = self.scales.new_tensor(counts) / sum(counts)
         for i, part in enumerate(parts):
             values = torch.stack(part)
-            scale = (shares * values.square()).sum().sqrt() if statistic == "rms" else values.max()
+            scale = (shares * values.square()).sum().sqrt() if self.statistic == "rms" else values.max()
             self.scales[i] = scale.clamp_min(1e-6)
 
 
