@@ -74,7 +74,20 @@ VERBS = {
             "freqgan evaluate images=samples data=openmoji",
         ),
     ),
-    "sample": Verb("freqgan.sample", "Draws samples from a run.", (f"freqgan sample {RUN} n=64 seed=1",)),
+    "sample": Verb(
+        "freqgan.sample",
+        "Draws samples from a run.",
+        (
+            f"freqgan sample {RUN} n=64 seed=1",
+            f"freqgan sample {RUN} target=shared",
+            f"freqgan sample {RUN} reference=picture.png",
+        ),
+    ),
+    "export": Verb(
+        "freqgan.export",
+        "Writes what is needed to generate, and nothing else, as a small run directory.",
+        (f"freqgan export {RUN}", f"freqgan export {RUN} checkpoint=best output=generator"),
+    ),
     "compare": Verb(
         "freqgan.compare",
         "Compares runs: what differs in their configs, and what difference it made; writes tables, plots and a page.",

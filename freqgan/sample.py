@@ -11,6 +11,7 @@ from freqgan.callbacks import save_grid
 from freqgan.hardware import Hardware
 from freqgan.runs.stored import load_system
 
+WISHES = ("target", "reference")  # each method says which of them it can fulfil
 BATCH = 64  # rounding may differ between batch sizes, so it is not a setting
 
 
@@ -20,6 +21,7 @@ def main(cfg: DictConfig) -> None:
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
     system, content = load_system(settings["run"], checkpoint=settings["checkpoint"], allow=settings["allow"])
+    system.aim({name: settings[name] for name in WISHES if settings[name] is not None})
     system.to("cuda" if hardware.on_gpu else "cpu", memory_format=hardware.layout)
     seed, weights, images = settings["seed"], settings["weights"], content["clock"]["images_seen"]
     default = Path(settings["run"]) / "samples" / f"seed{seed}_{weights}_images{images}"

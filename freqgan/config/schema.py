@@ -143,6 +143,20 @@ class Sample(AfterTraining):
     """Root of `sample`."""
 
     n: Count
+    target: str | None
+    reference: str | None
+
+
+class Export(Section):
+    """Root of `export`."""
+
+    paths: Paths
+    run: str
+    checkpoint: str
+    weights: Literal["ema", "raw"]
+    output: str | None
+    overwrite: bool
+    allow: list[str]
 
 
 class Runs(Section):
@@ -205,6 +219,7 @@ ROOTS: Mapping[str, type[Section]] = {
     "plan": Train,
     "evaluate": Evaluate,
     "sample": Sample,
+    "export": Export,
     "compare": Compare,
     "runs": Runs,
     "doctor": Doctor,

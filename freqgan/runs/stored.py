@@ -12,6 +12,8 @@ from freqgan.runs.files import Checkpoint, read_checkpoint
 def load_system(run: str, *, checkpoint: str, allow: list[str]) -> tuple[Any, Checkpoint]:
     """The system of a run with its raw and averaged weights, on the CPU, and the checkpoint they come from.
 
+    Of an export, both are the generator's exported weights, and the discriminator is as it was born.
+
     Args:
         run: the run's directory.
         checkpoint: last, best, or a file.
@@ -25,7 +27,12 @@ def load_system(run: str, *, checkpoint: str, allow: list[str]) -> tuple[Any, Ch
     content = read_checkpoint(path)
     system = config.build_model(stored, seed=stored["seed"])
     try:
-        system.load_state_dict(content["state_dict"] | content["ema"])
+        if content.get("generator_only"):
+            kept = {name.removeprefix("generator."): value for name, value in content["state_dict"].items()}
+            system.generator.load_state_dict(kept)
+            system.ema.module.load_state_dict(kept)
+        else:
+            system.load_state_dict(content["state_dict"] | content["ema"])
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise UserError(f"{path} does not fit the model of {run}/config.yaml ({first})") from error

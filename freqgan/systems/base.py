@@ -7,7 +7,7 @@ from which a run continues exactly.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
@@ -85,6 +85,10 @@ class System(pl.LightningModule, ABC):
     @abstractmethod
     def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
         """Images (count, c, h, w) in [-1, 1] of samples first … first + count, each a function of (seed, number)."""
+
+    @abstractmethod
+    def aim(self, wishes: Mapping[str, str]) -> None:
+        """Has samples made from something given instead of chance; raises a UserError for what the method cannot."""
 
     @abstractmethod
     def pictures(self, count: int, *, seed: int) -> dict[str, Tensor]:
