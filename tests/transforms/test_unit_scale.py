@@ -21,8 +21,8 @@ def images(*, count: int = 12, side: int = 16) -> Tensor:
 def calibrated(
     transform: Transform, batches: list[Tensor], statistic: Statistic, *, side: int = 16, channels: int = 3
 ) -> UnitScale:
-    scale = UnitScale(transform, image_size=side, channels=channels)
-    scale.calibrate(batches, statistic)
+    scale = UnitScale(transform, image_size=side, channels=channels, statistic=statistic)
+    scale.calibrate(batches)
     return scale
 
 
@@ -46,8 +46,8 @@ def test_scales_are_one_until_measured() -> None:
 def test_scales_of_known_numbers(statistic: Statistic, expected: list[float]) -> None:
     large = torch.arange(1, 2001.0).view(2, 1, 25, 40)[:, :, torch.randperm(25, generator=torch.manual_seed(0))]
     small = -torch.arange(1, 1001.0).view(1, 1, 25, 40)
-    scale = UnitScale(Identity(), image_size=25, channels=1)
-    scale.calibrate([large, small], statistic)
+    scale = UnitScale(Identity(), image_size=25, channels=1, statistic=statistic)
+    scale.calibrate([large, small])
     torch.testing.assert_close(scale.scales, torch.tensor(expected))
 
 
