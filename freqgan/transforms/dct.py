@@ -126,10 +126,10 @@ class DCT(Pyramid):
         """Height and width of the coefficients below each cut-off."""
         return list(zip(self._edges(height)[1:-1], self._edges(width)[1:-1], strict=True))
 
-    def _joined_size(self, low: Size, *high: Size) -> Size:
+    def _joined_size(self, low: Size, *high: Tensor) -> Size:
         if self.sampling == "band_images":
-            return high[-1]
-        return low[0] + sum(lh[0] for lh in high[1::3]), low[1] + sum(hl[1] for hl in high[::3])
+            return high[-1].shape[-2], high[-1].shape[-1]
+        return low[0] + sum(lh.shape[-2] for lh in high[1::3]), low[1] + sum(hl.shape[-1] for hl in high[::3])
 
     def _join(self, low: Tensor, *high: Tensor) -> Tensor:
         if self.sampling == "critical":

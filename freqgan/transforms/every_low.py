@@ -43,7 +43,7 @@ class EveryLow(Transform):
         return tuple(self.transform.level_names(level)[0] for level in range(self.levels - 1, 0, -1))
 
     def lift(self, level: int, bands: Mapping[str, Tensor]) -> Tensor:
-        """The next finer level's low image as a level's four bands, or however many, make it: `Pyramid.lift`."""
+        """The next finer level's low image, or the image, that one level's bands make: see `Pyramid.lift`."""
         return self.transform.lift(level, bands)
 
     def blend(self, bands: Mapping[str, Tensor], shares: Mapping[str, Tensor]) -> Tensor:

@@ -87,8 +87,8 @@ class Fourier(Pyramid):
             low = lows[0]
         return (low, *(upper - lower for lower, upper in pairwise((*lows, image))))
 
-    def _joined_size(self, low: Size, *high: Size) -> Size:
-        return high[-1]
+    def _joined_size(self, low: Size, *high: Tensor) -> Size:
+        return high[-1].shape[-2], high[-1].shape[-1]
 
     def _join(self, low: Tensor, *high: Tensor) -> Tensor:
         if self.levels:

@@ -113,14 +113,13 @@ class Pyramid(Transform):
     def _image_shape(self, bands: Mapping[str, Tensor]) -> Shape:
         channels, height, width = bands[self.names[0]].shape[1:]
         for _, *high in self._level_names.values():
-            sides = ((bands[name].shape[-2], bands[name].shape[-1]) for name in high)
-            height, width = self._joined_size((height, width), *sides)
+            height, width = self._joined_size((height, width), *[bands[name] for name in high])
         return channels, height, width
 
     def _synthesise(self, bands: Mapping[str, Tensor]) -> Tensor:
         image = bands[self.names[0]]
         for _, *high in self._level_names.values():
-            image = self._join(image, *(bands[name] for name in high))
+            image = self._join(image, *[bands[name] for name in high])
         return image
 
     @abstractmethod
@@ -133,7 +132,7 @@ class Pyramid(Transform):
     def _split(self, image: Tensor) -> tuple[Tensor, ...]: ...
 
     @abstractmethod
-    def _joined_size(self, low: Size, *high: Size) -> Size: ...
+    def _joined_size(self, low: Size, *high: Tensor) -> Size: ...
 
     @abstractmethod
     def _join(self, low: Tensor, *high: Tensor) -> Tensor: ...

@@ -73,9 +73,9 @@ class WaveletTransform(Pyramid):
             return pytorch_wavelets_backend.dwt(image, self.wavelet)
         return haar(image) if self.wavelet in _HAAR else dwt(image, self.wavelet, self.mode)
 
-    def _joined_size(self, low: Size, *high: Size) -> Size:
+    def _joined_size(self, low: Size, *high: Tensor) -> Size:
         hl, lh, _ = high
-        return low[0] + lh[0], low[1] + hl[1]
+        return low[0] + lh.shape[-2], low[1] + hl.shape[-1]
 
     def _join(self, low: Tensor, *high: Tensor) -> Tensor:
         hl, lh, hh = high

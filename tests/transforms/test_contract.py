@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd import gradcheck, gradgradcheck
 
 from freqgan.errors import UserError
-from freqgan.transforms import DCT, BlockDCT, Fourier, Identity, Transform, WaveletTransform
+from freqgan.transforms import DCT, BlockDCT, EveryLow, Fourier, Identity, Transform, WaveletTransform
 
 TRANSFORMS: dict[str, Transform] = {
     "haar": WaveletTransform(),
@@ -22,11 +22,17 @@ TRANSFORMS: dict[str, Transform] = {
     "dct": DCT(3),
     "dct, critical": DCT(3, sampling="critical"),
     "fourier": Fourier(),
+    "dct, 3 classes, 2 levels": DCT(3, levels=2),
     "fourier, 4 classes": Fourier(4),
+    "laplacian, 3 levels": Fourier(levels=3),
+    "fourier, 3 classes, 2 levels": Fourier(3, levels=2),
+    "every low, haar": EveryLow(WaveletTransform(levels=3)),
+    "every low, laplacian": EveryLow(Fourier(levels=2)),
     "identity": Identity(),
 }
 ANY_SIZE = [name for name in TRANSFORMS if name != "library" and not name.startswith("block")]
-CRITICAL = [name for name in TRANSFORMS if name not in ("dct", "fourier", "fourier, 4 classes")]
+REDUNDANT = ("dct", "dct, 3 classes", "fourier", "laplacian", "every low")
+CRITICAL = [name for name in TRANSFORMS if name == "dct, critical" or not name.startswith(REDUNDANT)]
 ORTHONORMAL = [name for name in CRITICAL if name != "cdf97"]
 
 every = pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS.keys())
@@ -43,9 +49,9 @@ def test_bands_foretell_forward(transform: Transform, channels: int) -> None:
     bands = transform(image(2, channels, 32, 48))
     assert [band.name for band in layout] == list(transform.names) == list(bands)
     assert [band.shape for band in layout] == [tuple(value.shape[1:]) for value in bands.values()]
-    classes = [band.frequency_class for band in layout]
-    assert classes == sorted(classes)
-    assert classes[0] == 0
+    order = [(-band.level, band.frequency_class) for band in layout]
+    assert order == sorted(order)
+    assert order[0] == (-transform.levels, 0)
     assert transform.bands(32) == transform.bands((32, 32), 3)
 
 

@@ -50,6 +50,35 @@ def test_critical_bands_are_rectangles_of_scipys_coefficients(size: tuple[int, i
         np.testing.assert_allclose(bands[name].numpy(), own, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(32, 48), (21, 14)])
+def test_resolutions_are_scipys_by_lowest_coefficients(size: tuple[int, int]) -> None:
+    x = image(2, 3, *size)
+    bands = DCT(3, levels=2, cutoffs=[0.8])(x)
+    assert list(bands) == ["F1_2", "F2_2", "F3_2", "F2_1", "F3_1"]
+    low = x.numpy()
+    for level in (1, 2):
+        height, width = low.shape[-2:]
+        halves = -(-height // 2), -(-width // 2)
+        coefficients = dctn(low, axes=(-2, -1), norm="ortho")
+        rows, columns = (
+            np.searchsorted([half, round(0.8 * n)], np.arange(n), side="right")
+            for half, n in zip(halves, (height, width), strict=True)
+        )
+        number = np.maximum(rows[:, None], columns[None, :])
+        for i in (1, 2):
+            expected = idctn(coefficients * (number == i), axes=(-2, -1), norm="ortho")
+            np.testing.assert_allclose(bands[f"F{i + 1}_{level}"].numpy(), expected, atol=1e-12)
+        small = idctn(coefficients[..., : halves[0], : halves[1]], axes=(-2, -1), norm="ortho")
+        low = small * np.sqrt(small[0, 0].size / (height * width))
+    np.testing.assert_allclose(bands["F1_2"].numpy(), low, atol=1e-12)
+
+
+def test_small_images_keep_the_scale_of_the_image() -> None:
+    bands = DCT(levels=3)(torch.full((1, 1, 24, 40), -0.5, dtype=torch.float64))
+    torch.testing.assert_close(bands["F1_3"], torch.full((1, 1, 3, 5), -0.5, dtype=torch.float64), rtol=0, atol=1e-12)
+    assert max(float(bands[f"F2_{level}"].abs().max()) for level in (1, 2, 3)) < 1e-12
+
+
 def test_a_flat_image_is_all_low() -> None:
     bands = DCT(2)(torch.full((1, 1, 16, 16), 0.5, dtype=torch.float64))
     torch.testing.assert_close(bands["F1"], torch.full_like(bands["F1"], 0.5))

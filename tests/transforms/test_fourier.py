@@ -32,6 +32,38 @@ def test_sharp_rings_are_torchs_by_zeroed_coefficients() -> None:
         torch.testing.assert_close(band, torch.fft.ifft2(spectrum * ring).real, rtol=0, atol=1e-12)
 
 
+def test_sharp_rings_of_two_resolutions_are_torchs_by_zeroed_coefficients() -> None:
+    x = image(1, 1, 16, 12)
+    radius = torch.hypot(2 * torch.fft.fftfreq(16)[:, None], 2 * torch.fft.fftfreq(12)[None, :])
+    spectrum, low = torch.fft.fft2(x), radius < 0.499
+    bands = Fourier(3, levels=2, cutoffs=[0.7], rolloff=0.0)(x)
+    assert list(bands) == ["F1_2", "F2_2", "F3_2", "F2_1", "F3_1"]
+    assert [tuple(band.shape[-2:]) for band in bands.values()] == [(4, 3), (8, 6), (8, 6), (16, 12), (16, 12)]
+    for name, ring in (("F2_1", (radius <= 0.7) & ~low), ("F3_1", radius > 0.7)):
+        torch.testing.assert_close(bands[name], torch.fft.ifft2(spectrum * ring).real, rtol=0, atol=1e-12)
+
+
+def test_waves_go_to_their_resolution() -> None:
+    transform = Fourier(levels=2, rolloff=0.5)
+    for cycles, name in ((2, "F1_2"), (4, "F2_2"), (12, "F2_1")):
+        wave = torch.sin(2 * math.pi * cycles / 32 * torch.arange(32.0, dtype=torch.float64)).expand(1, 1, 32, 32)
+        for direction in (wave, wave.mT):
+            energy = {key: float(band.square().mean()) for key, band in transform(direction).items()}
+            assert max(energy, key=lambda key: energy[key]) == name
+            assert energy[name] > 0.99 * sum(energy.values())
+
+
+@pytest.mark.parametrize(("rolloff", "beyond"), [(0.0, 1 / 3), (1.0, 1 / 3), (2.0, 0.01)])
+def test_small_images_keep_the_scale_of_the_image(rolloff: float, beyond: float) -> None:
+    transform = Fourier(levels=3, rolloff=rolloff)
+    flat = transform(torch.ones(1, 1, 24, 40, dtype=torch.float64))
+    torch.testing.assert_close(flat["F1_3"], torch.ones(1, 1, 3, 5, dtype=torch.float64), rtol=0, atol=1e-12)
+    assert max(float(flat[f"F2_{level}"].abs().max()) for level in (1, 2, 3)) < 1e-12
+    sides = torch.ones(64, dtype=torch.float64)
+    sides[16:48] = -1
+    assert float(transform(torch.outer(sides, sides).expand(1, 1, -1, -1))["F1_3"].abs().max()) < 1 + beyond
+
+
 def test_waves_go_to_their_ring() -> None:
     transform = Fourier(3, rolloff=0.5)
     for cycles, name in ((2, "F1"), (6, "F2"), (12, "F3")):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from freqgan.transforms import Identity, Transform, WaveletTransform
+from freqgan.transforms import DCT, EveryLow, Fourier, Identity, Transform, WaveletTransform
 from freqgan.transforms.unit_scale import Statistic, UnitScale
 
 STATISTICS: tuple[Statistic, ...] = ("max", "percentile", "rms")
@@ -21,14 +21,14 @@ def images(*, count: int = 12, side: int = 16) -> Tensor:
 def calibrated(
     transform: Transform, batches: list[Tensor], statistic: Statistic, *, side: int = 16, channels: int = 3
 ) -> UnitScale:
-    scale = UnitScale(transform, image_size=side, channels=channels)
-    scale.calibrate(batches, statistic)
+    scale = UnitScale(transform, image_size=side, channels=channels, statistic=statistic)
+    scale.calibrate(batches)
     return scale
 
 
 def test_scales_are_one_until_measured() -> None:
     scale = UnitScale(WaveletTransform("haar", levels=2), image_size=16, channels=3)
-    assert torch.equal(scale.scales, torch.ones(7))
+    assert torch.equal(scale.scales, torch.ones(8))
     bands = scale.transform(images())
     assert all(torch.equal(value, bands[name]) for name, value in scale(images()).items())
 
@@ -46,8 +46,8 @@ def test_scales_are_one_until_measured() -> None:
 def test_scales_of_known_numbers(statistic: Statistic, expected: list[float]) -> None:
     large = torch.arange(1, 2001.0).view(2, 1, 25, 40)[:, :, torch.randperm(25, generator=torch.manual_seed(0))]
     small = -torch.arange(1, 1001.0).view(1, 1, 25, 40)
-    scale = UnitScale(Identity(), image_size=25, channels=1)
-    scale.calibrate([large, small], statistic)
+    scale = UnitScale(Identity(), image_size=25, channels=1, statistic=statistic)
+    scale.calibrate([large, small])
     torch.testing.assert_close(scale.scales, torch.tensor(expected))
 
 
@@ -68,31 +68,59 @@ def test_scales_do_not_depend_on_the_batches(statistic: Statistic) -> None:
 
 
 @pytest.mark.parametrize(
-    "transform", [Identity(), WaveletTransform("haar"), WaveletTransform("haar", levels=2), WaveletTransform("db2")]
+    "transform",
+    [
+        Identity(),
+        WaveletTransform("haar"),
+        WaveletTransform("haar", levels=2),
+        WaveletTransform("db2"),
+        Fourier(levels=2),
+        DCT(3, levels=2),
+        WaveletTransform("bior4.4", levels=3, mode="reflect"),
+        Fourier(3, levels=3),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_the_inverse_undoes_the_split(transform: Transform, statistic: Statistic) -> None:
     scale = calibrated(transform, [images()], statistic)
     assert not torch.equal(scale.scales, torch.ones(len(scale.bands)))
-    torch.testing.assert_close(scale.inverse(scale(images())), images(), atol=2e-6, rtol=0)
+    torch.testing.assert_close(scale.image(scale(images())), images(), atol=2e-6, rtol=0)
 
 
 def test_real_bands_lie_in_the_unit_interval_and_reach_its_end() -> None:
     scale = calibrated(WaveletTransform("haar", levels=2), list(images().split(5)), "max")
     greatest = torch.stack([band.abs().max() for band in scale(images()).values()])
-    torch.testing.assert_close(greatest, torch.ones(7))
+    torch.testing.assert_close(greatest, torch.ones(8))
 
 
 def test_real_bands_have_unit_mean_square() -> None:
     scale = calibrated(WaveletTransform("haar", levels=2), [images()], "rms")
     squares = torch.stack([band.square().mean() for band in scale(images()).values()])
-    torch.testing.assert_close(squares, torch.ones(7))
+    torch.testing.assert_close(squares, torch.ones(8))
 
 
 def test_one_number_in_a_thousand_is_outside_the_percentile() -> None:
     scale = calibrated(Identity(), [images(count=100)], "percentile")
     outside = (scale(images(count=100))["image"].abs() > 1).double().mean()
     assert float(outside) == pytest.approx(1e-3, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "transform", [WaveletTransform("haar", levels=3), Fourier(levels=3), DCT(3, levels=3)], ids=str
+)
+def test_a_level_at_unit_scale_is_lifted_to_the_next_low_image_at_unit_scale(transform: Transform) -> None:
+    scale = calibrated(transform, [images()], "max")
+    assert [band.name for band in scale.bands] == list(EveryLow(transform).names)
+    bands = scale(images())
+    for level, finer in ((3, 2), (2, 1)):
+        low, finer_low = scale.level_names(level)[0], scale.level_names(finer)[0]
+        assert float(bands[low].abs().max()) == pytest.approx(1)
+        own = {name: bands[name] for name in scale.level_names(level)}
+        torch.testing.assert_close(scale.lift(level, own), bands[finer_low], atol=2e-6, rtol=0)
+    finest = {name: bands[name] for name in scale.level_names(1)}
+    torch.testing.assert_close(scale.lift(1, finest), images(), atol=2e-6, rtol=0)
+    torch.testing.assert_close(scale.image(finest), images(), atol=2e-6, rtol=0)
 
 
 def test_scales_are_state() -> None:
@@ -110,10 +138,10 @@ def test_bands_of_bf16_are_joined_in_float32() -> None:
     scale = calibrated(WaveletTransform("haar"), [images()], "max")
     bands = {name: band.bfloat16() for name, band in scale(images()).items()}
     with torch.autocast("cpu", torch.bfloat16):
-        joined = scale.inverse(bands)
+        joined = scale.image(bands)
         split = scale(images())
     assert joined.dtype == torch.float32
-    assert torch.equal(joined, scale.inverse({name: band.float() for name, band in bands.items()}))
+    assert torch.equal(joined, scale.image({name: band.float() for name, band in bands.items()}))
     assert all(band.dtype == torch.float32 for band in split.values())
 
 
@@ -122,13 +150,13 @@ def test_float64_stays_float64() -> None:
     x = images().double()
     bands = scale(x)
     assert {band.dtype for band in bands.values()} == {torch.float64}
-    torch.testing.assert_close(scale.inverse(bands), x, atol=1e-14, rtol=0)
+    torch.testing.assert_close(scale.image(bands), x, atol=1e-14, rtol=0)
 
 
 def test_gradients_are_scaled() -> None:
     scale = calibrated(WaveletTransform("haar"), [images()], "max")
     bands = {name: band.detach().requires_grad_() for name, band in scale(images()).items()}
     # The transform is orthonormal: the gradient of half the squared image is the band times its scale, squared.
-    (scale.inverse(bands).square().sum() / 2).backward()
+    (scale.image(bands).square().sum() / 2).backward()
     for (_, band), factor in zip(bands.items(), scale.scales, strict=True):
         torch.testing.assert_close(band.grad, band.detach() * factor**2)
