@@ -21,11 +21,12 @@ def main(cfg: DictConfig) -> None:
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
     system, content = load_system(settings["run"], checkpoint=settings["checkpoint"], allow=settings["allow"])
-    system.aim({name: settings[name] for name in WISHES if settings[name] is not None})
+    wishes = {name: settings[name] for name in WISHES if settings[name] is not None}
+    system.aim(wishes)
     system.to("cuda" if hardware.on_gpu else "cpu", memory_format=hardware.layout)
     seed, weights, images = settings["seed"], settings["weights"], content["clock"]["images_seen"]
-    default = Path(settings["run"]) / "samples" / f"seed{seed}_{weights}_images{images}"
-    folder = Path(settings["output"] or default)
+    name = "_".join([f"seed{seed}_{weights}_images{images}", *(f"{w}_{Path(v).stem}" for w, v in wishes.items())])
+    folder = Path(settings["output"] or Path(settings["run"]) / "samples" / name)
     folder.mkdir(parents=True, exist_ok=True)
     shown: list[torch.Tensor] = []
     for first in range(0, settings["n"], BATCH):

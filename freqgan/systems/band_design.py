@@ -43,6 +43,8 @@ class Design(Rules, total=False):
         training_switch: progress of the budget at which the second kind takes its turn.
         band_scale: what each band is divided by: the greatest magnitude, the 99.9th percentile of magnitudes, or the
             root mean square on the training split.
+        companding: μ of the μ-law that networks see high bands through, 0 for none, see
+            `freqgan.transforms.unit_scale.UnitScale`.
         r1_scaling: R1 as weighted, or times `freqgan.losses.r1_gamma` of each band's size and the batch.
         features: what a pre-trained network's features do ([0132]).
         blend: another generator whose image is superposed (claim 10).
@@ -65,6 +67,7 @@ class Design(Rules, total=False):
     training_order: Order
     training_switch: float
     band_scale: Statistic
+    companding: float
     r1_scaling: Literal["none", "size"]
     features: FeatureReading | None
     blend: Blend | None
@@ -88,6 +91,7 @@ DEFAULTS = {
     "training_order": "together",
     "training_switch": 0.5,
     "band_scale": "max",
+    "companding": 0.0,
     "r1_scaling": "none",
     "features": None,
     "blend": None,
@@ -115,7 +119,9 @@ def band_networks(
         design: see there.
     """
     refuse_size(size, lambda side: [band.shape[1:] for band in transform.bands((side, side))])
-    bands = UnitScale(transform, image_size=size, channels=channels, statistic=design["band_scale"])
+    bands = UnitScale(
+        transform, image_size=size, channels=channels, statistic=design["band_scale"], companding=design["companding"]
+    )
     gans = connected_gans(transform, bands, design)
     if design["noise"] == "orthogonal" and design["latent_dim"] < len(gans):
         raise UserError(

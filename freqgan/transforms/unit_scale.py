@@ -3,6 +3,7 @@
 The low band of an orthonormal Haar transform doubles its range at every level, and high bands peak sharply at zero.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Literal, final
 
@@ -27,25 +28,38 @@ class UnitScale(nn.Module):
         channels: channels of the images.
         statistic: what `calibrate` measures: the greatest magnitude, the greatest of the batches' 99.9th percentiles of
             magnitudes, or the root mean square.
+        companding: μ of the μ-law that high bands are compressed by, 0 for none. Most of their values are near zero; at
+            255 a network's error of 1 % there becomes one of 0.02 %.
 
     Attributes:
         bands: what `forward` gives, coarse to fine.
         scales: a number per band, from coarse to fine; part of the state, 1 until `calibrate`.
     """
 
-    def __init__(self, transform: Transform, *, image_size: int, channels: int, statistic: Statistic = "max") -> None:
+    def __init__(
+        self,
+        transform: Transform,
+        *,
+        image_size: int,
+        channels: int,
+        statistic: Statistic = "max",
+        companding: float = 0.0,
+    ) -> None:
         super().__init__()
         self.statistic = statistic
+        self.companding = companding
         self.transform = EveryLow(transform) if transform.levels > 1 else transform
         self.bands = self.transform.bands((image_size, image_size), channels)
         self.names = [band.name for band in self.bands]
+        self._high = {band.name for band in self.bands if band.frequency_class}
         self.register_buffer("scales", torch.ones(len(self.bands)))
         self.scales: Tensor
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
         """Bands at unit scale."""
         bands = self.transform(images)
-        return {name: bands[name] / scale for name, scale in zip(self.names, self.scales, strict=True)}
+        scales = zip(self.names, self.scales, strict=True)
+        return {name: self._compressed(name, bands[name] / scale) for name, scale in scales}
 
     def level_names(self, level: int) -> list[str]:
         """Bands of one level, its low image first."""
@@ -60,7 +74,7 @@ class UnitScale(nn.Module):
         """
         # A scale of one dimension promotes bf16 to its float32; one of none would be rounded to bf16.
         scales = dict(zip(self.names, self.scales.split(1), strict=True))
-        raw = {name: bands[name] * scales[name] for name in self.level_names(level)}
+        raw = {name: self._expanded(name, bands[name]) * scales[name] for name in self.level_names(level)}
         if level == 0:
             return self.transform.inverse(raw)
         assert isinstance(self.transform, EveryLow | Pyramid)
@@ -70,6 +84,12 @@ class UnitScale(nn.Module):
     def image(self, bands: Mapping[str, Tensor]) -> Float[Tensor, "b c h w"]:
         """The image of bands at unit scale: what those of the finest level make."""
         return self.lift(self.bands[-1].level, bands)
+
+    def _compressed(self, name: str, band: Tensor) -> Tensor:
+        return compress(band, self.companding) if self.companding and name in self._high else band
+
+    def _expanded(self, name: str, band: Tensor) -> Tensor:
+        return expand(band, self.companding) if self.companding and name in self._high else band
 
     def calibrate(self, images: Iterable[Float[Tensor, "b c h w"]]) -> None:
         """Measures every scale on batches of real images in [-1, 1]."""
@@ -85,6 +105,24 @@ class UnitScale(nn.Module):
             values = torch.stack(part)
             scale = (shares * values.square()).sum().sqrt() if self.statistic == "rms" else values.max()
             self.scales[i] = scale.clamp_min(1e-6)
+
+
+def compress(values: Tensor, mu: float) -> Tensor:
+    """The μ-law of telephony (ITU-T G.711): sign(x) · ln(1 + μ|x|) / ln(1 + μ), [-1, 1] to itself.
+
+    >>> round(compress(torch.tensor(0.1), 255.0).item(), 3)
+    0.591
+    """
+    return values.sign() * (values.abs() * mu).log1p() / math.log1p(mu)
+
+
+def expand(values: Tensor, mu: float) -> Tensor:
+    """The inverse of `compress`: sign(y) · ((1 + μ)^|y| − 1) / μ.
+
+    >>> round(expand(torch.tensor(0.591), 255.0).item(), 3)
+    0.1
+    """
+    return values.sign() * (values.abs() * math.log1p(mu)).expm1() / mu
 
 
 def _magnitude(band: Tensor, statistic: Statistic) -> Tensor:

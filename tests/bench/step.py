@@ -64,18 +64,19 @@ def measure(
     """All figures of one model."""
     system = make(images=BATCH * (rounds + 3))
     system.to(memory_format=hardware.layout)
-    size = system.bands.transform.inverse(system.sample_bands(0, 1, seed=0)).shape[-1]
+    size = system.sample(0, 1, seed=0).shape[-1]
     data = DataModule(source=OpenMoji, image_size=size, batch_size=BATCH)
     images = next(data.evaluation_images("train", limit=BATCH, batch_size=BATCH))
     with torch.device("meta"):
         flops = step_cost(make(), {"image": torch.empty(BATCH, 3, size, size)}).flops
     convolution, convolution_flops = ceiling(hardware)
-    frames = system.frame(torch.Generator().manual_seed(0), BATCH)
+    frames = system.vectors.draw(torch.Generator().manual_seed(0), BATCH)
+    split = system.generators.bands
     bands = {key: value.detach().requires_grad_() for key, value in system.generator(frames).items()}
 
     def transforms() -> None:
-        system.bands(images)
-        system.bands.inverse(bands).sum().backward()
+        split(images)
+        split.image(bands).sum().backward()
 
     loaded = iter(DataModule(source=OpenMoji, image_size=size, batch_size=BATCH).train_dataloader())
     others: dict[str, Callable[[], object]] = {
@@ -103,24 +104,28 @@ def measure(
 
 def bare_loop(system: FrequencyGAN, images: Tensor, hardware: Hardware, *, fused: bool = True) -> Callable[[], None]:
     """One step of the same game as anyone would write it: no base class, no checks, no average, no log."""
-    generator, discriminator, bands = system.generator, system.discriminator, system.bands
+    generator, discriminator = system.generators, system.game.judges
     for network in (generator, discriminator):
         network.to(memory_format=hardware.layout)
     g, d = (torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999), fused=fused) for n in (generator, discriminator))
     loss = nn.functional.softplus
 
+    def judge(bands: dict[str, Tensor]) -> dict[str, Tensor]:
+        logits: dict[str, Tensor] = discriminator(discriminator.inputs_of(bands), discriminator.contexts_of(bands))
+        return logits
+
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=hardware.bf16):
-            real = bands(images)
-            fake = generator(torch.randn(len(images), len(system.names), system.latent_dim))
-            on_real, on_fake = discriminator(real), discriminator({name: band.detach() for name, band in fake.items()})
+            real = generator.bands(images)
+            fake = generator(torch.randn(len(images), system.vectors.count, system.vectors.dim))
+            on_real, on_fake = judge(real), judge({name: band.detach() for name, band in fake.items()})
             d_loss = sum(loss(-on_real[name]).mean() + loss(on_fake[name]).mean() for name in real)
         d.zero_grad()
         d_loss.backward()
         d.step()
         discriminator.requires_grad_(False)
         with torch.autocast("cpu", torch.bfloat16, enabled=hardware.bf16):
-            g_loss = sum(loss(-logits).mean() for logits in discriminator(fake).values())
+            g_loss = sum(loss(-logits).mean() for logits in judge(fake).values())
         g.zero_grad()
         g_loss.backward()
         g.step()
