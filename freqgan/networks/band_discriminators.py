@@ -1,7 +1,7 @@
 """All band discriminators as one network; those of equal size are evaluated together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,7 @@ class BandDiscriminators(nn.Module):
         shapes: (channels, height, width) of every band.
         discriminator: makes discriminators side by side from in_channels, a list with the channels of each one's input,
             image_size and condition_dim, as `freqgan.networks.DCGANDiscriminator`.
+        low: arguments of `discriminator` for GANs of low bands alone.
         apart: whether discriminators of low and of high bands are never one network, so that one kind can rest.
         sees_context: whether a discriminator sees the bands that its generator saw.
         image: makes the discriminator of the image, if any, from in_channels and image_size.
@@ -37,6 +38,7 @@ class BandDiscriminators(nn.Module):
         shapes: Shapes,
         *,
         discriminator: Callable[..., nn.Module],
+        low: Mapping[str, Any] | None = None,
         apart: bool = False,
         sees_context: bool = True,
         image: Callable[..., nn.Module] | None = None,
@@ -56,6 +58,7 @@ class BandDiscriminators(nn.Module):
                 in_channels=[inputs[name] for name in names],
                 image_size=self.gans[names[0]].shape[1:],
                 condition_dim=condition_dim if feature_dim else 0,
+                **(low or {} if self.gans[names[0]].low else {}),
             )
             for names in self.members
         )

@@ -10,7 +10,7 @@ Generators of equal shape that do not wait for each other are evaluated as one n
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -57,6 +57,7 @@ class BandGenerators(nn.Module):
         generator: makes `count` generators side by side from latent_dim, out_channels, image_size, context_channels and
             count, as `freqgan.networks.DCGANGenerator`.
         latent_dim: length of each generator's noise.
+        low: arguments of `generator` for GANs of low bands alone.
         apart: whether generators of low and of high bands are never one network, so that one kind can rest.
         passes: how often the generators are run through.
         cascade_gradient: whether the gradient of a band reaches the generators of the bands that its generator saw.
@@ -71,6 +72,7 @@ class BandGenerators(nn.Module):
         *,
         generator: Callable[..., nn.Module],
         latent_dim: int,
+        low: Mapping[str, Any] | None = None,
         apart: bool = False,
         passes: int = 1,
         cascade_gradient: bool = True,
@@ -90,7 +92,7 @@ class BandGenerators(nn.Module):
         self.references: Tensor
         noise_dim = latent_dim + (condition_dim if feature_dim else 0)
         self.stacks = nn.ModuleList(
-            self._stack(members, partial(generator, latent_dim=noise_dim))
+            self._stack(members, partial(generator, latent_dim=noise_dim), low or {})
             for members in equal_gans(gans, self._kind, apart=apart)
         )
         makers = {name: [i for i, gan in enumerate(gans) if name in gan.bands] for name in bands.names}
@@ -109,11 +111,13 @@ class BandGenerators(nn.Module):
         """Equal for generators that can be one network."""
         return gan.shape, len(gan.sees), context_channels(gan.sees, self.shapes)
 
-    def _stack(self, members: Sequence[int], generator: Callable[..., nn.Module]) -> GeneratorStack:
+    def _stack(
+        self, members: Sequence[int], generator: Callable[..., nn.Module], low: Mapping[str, Any]
+    ) -> GeneratorStack:
         gan = self.gans[members[0]]
         context = context_channels(gan.sees, self.shapes)
         shape = {"out_channels": gan.shape[0], "image_size": gan.shape[1:], "context_channels": context}
-        return GeneratorStack(members, partial(generator, **shape))
+        return GeneratorStack(members, partial(generator, **shape, **(low if gan.low else {})))
 
     def _levels(self) -> Iterator[tuple[int, list[str]]]:
         for level in range(self.bands.transform.levels, 0, -1):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from torch import nn
 
@@ -31,6 +31,8 @@ class Design(Rules, total=False):
         gans: which GAN makes which bands, see `freqgan.networks.group_bands` (claim 4, [0088]–[0091]).
         low_bands: of several resolutions, a GAN for `every` low band, averaged with what the coarser levels make by a
             learned weight (claims 4 and 7), or for the `coarsest` alone, which departs from them.
+        low_generator: what the generators of low bands have otherwise, as {channels: 64}.
+        low_discriminator: the same for their discriminators.
         cascade: which bands of others a GAN sees, see `freqgan.networks.connect` (claim 5).
         cascade_scope: those of its own level and the low image of that level, or of all levels.
         cascade_iteration: what others made in the pass before is that of the same step, or of the step before.
@@ -56,6 +58,8 @@ class Design(Rules, total=False):
     noise: Literal["orthogonal", "independent"]
     gans: Grouping
     low_bands: Literal["every", "coarsest"]
+    low_generator: dict[str, Any]
+    low_discriminator: dict[str, Any]
     cascade: Cascade
     cascade_scope: Scope
     cascade_iteration: Literal["pass", "step"]
@@ -80,6 +84,8 @@ DEFAULTS = {
     "noise": "orthogonal",
     "gans": "band",
     "low_bands": "every",
+    "low_generator": {},
+    "low_discriminator": {},
     "cascade": "all",
     "cascade_scope": "level",
     "cascade_iteration": "pass",
@@ -128,13 +134,14 @@ def band_networks(
             f"model.latent_dim={design['latent_dim']} is too small for {len(gans)} orthogonal noise vectors, one per "
             f"GAN: set it to at least {len(gans)}, or model.noise=independent"
         )
-    apart = design["training_order"] != "together"
+    apart = bool(design["training_order"] != "together" or design["low_generator"] or design["low_discriminator"])
     features = design["features"] or FeatureReading()
     generators = BandGenerators(
         bands,
         gans,
         generator=partial(generator, combine=design["cascade_combine"]),
         latent_dim=design["latent_dim"],
+        low=design["low_generator"],
         apart=apart,
         passes=design["passes"],
         cascade_gradient=design["cascade_gradient"],
@@ -145,6 +152,7 @@ def band_networks(
         gans,
         generators.shapes,
         discriminator=discriminator,
+        low=design["low_discriminator"],
         apart=apart,
         sees_context=design["cascade_discriminator"],
         image=design["image_discriminator"],
