@@ -58,8 +58,8 @@ class Design(Rules, total=False):
     noise: Literal["orthogonal", "independent"]
     gans: Grouping
     low_bands: Literal["every", "coarsest"]
-    low_generator: dict[str, Any]
-    low_discriminator: dict[str, Any]
+    low_generator: dict[str, Any] | None
+    low_discriminator: dict[str, Any] | None
     cascade: Cascade
     cascade_scope: Scope
     cascade_iteration: Literal["pass", "step"]
@@ -84,8 +84,8 @@ DEFAULTS = {
     "noise": "orthogonal",
     "gans": "band",
     "low_bands": "every",
-    "low_generator": {},
-    "low_discriminator": {},
+    "low_generator": None,
+    "low_discriminator": None,
     "cascade": "all",
     "cascade_scope": "level",
     "cascade_iteration": "pass",
