@@ -67,11 +67,15 @@ class Vocabulary:
         return found
 
     def inner_groups(self, group: str) -> dict[str, str | None]:
-        """Groups within a group, chosen in the defaults list of its option `default`, with that choice."""
-        file = next((file for folder in self.folders if (file := folder / group / "default.yaml").is_file()), None)
-        entries = yaml.safe_load(file.read_text(encoding="utf-8")).get("defaults", []) if file else []
-        pairs = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
-        return {name: option for name, option in pairs if name.isidentifier()}
+        """Groups within a group, chosen in the defaults lists of its options, with the first such choice."""
+        found: dict[str, str | None] = {}
+        for file in (file for folder in self.folders for file in sorted((folder / group).glob("*.yaml"))):
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            entries = content.get("defaults", []) if isinstance(content, dict) else []
+            for name, option in (pair for entry in entries if isinstance(entry, dict) for pair in entry.items()):
+                if name.isidentifier() and self.is_group(f"{group}/{name}"):
+                    found.setdefault(name, option)
+        return found
 
     def defaults(self, verb: str) -> dict[str, str | None]:
         """Group to chosen option in the defaults list of a verb's primary config, nested ones included."""

@@ -102,5 +102,10 @@ class FeatureReading:
 
     def _vectors(self, images: Tensor) -> Tensor:
         assert self.network is not None
-        vectors: Tensor = self.network(images)
+        try:
+            vectors: Tensor = self.network(images)
+        except UserError as error:  # weights that cannot be had
+            raise UserError(
+                f"model.features.use={self.use}: {error}; or set model/features=efficientnet_lite0"
+            ) from error
         return vectors
