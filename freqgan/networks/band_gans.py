@@ -150,10 +150,10 @@ def connect(
         loop: whether there is more than a first pass.
 
     Raises:
-        UserError: a cascade that names an unknown band, or one that is not made before.
+        UserError: a cascade that names an unknown band, one of the same GAN, or one that is not made before.
     """
     if isinstance(cascade, dict):
-        _refuse_mapping(cascade, gans, [band.name for band in bands], loop=loop)
+        _refuse_mapping(cascade, gans, bands, loop=loop)
     connected = []
     for i, gan in enumerate(gans):
         if isinstance(cascade, dict):
@@ -202,17 +202,18 @@ def _there_before(i: int, gans: Sequence[BandGAN], bands: Sequence[Band]) -> set
 
 
 def _refuse_mapping(
-    cascade: Mapping[str, Sequence[str]], gans: Sequence[BandGAN], names: Sequence[str], *, loop: bool
+    cascade: Mapping[str, Sequence[str]], gans: Sequence[BandGAN], bands: Sequence[Band], *, loop: bool
 ) -> None:
+    names = [band.name for band in bands]
+    made = [name for name in names if any(name in gan.bands for gan in gans)]
     for name, sources in cascade.items():
         own = [i for i, gan in enumerate(gans) if name in gan.bands]
         if not own:
-            raise UserError(f"model.cascade.{name} is no band that a GAN makes: {hint(name, names)}")
+            raise UserError(f"model.cascade.{name} is no band that a GAN makes: {hint(name, made)}")
         for source in sources:
             if source not in names:
                 raise UserError(f"model.cascade.{name}: {source} is no band of this transform: {hint(source, names)}")
-            if source == name:
-                raise UserError(f"model.cascade.{name}: a band cannot see itself")
-            makers = [i for i, gan in enumerate(gans) if source in gan.bands]
-            if not loop and makers and max(makers) >= own[0]:
+            if all(source in gans[i].bands for i in own):
+                raise UserError(f"model.cascade.{name}: {source} is made by the same GAN; name bands of others")
+            if not loop and source not in _there_before(own[0], gans, bands):
                 raise UserError(f"model.cascade.{name}: {source} is not made before it; set model.passes=2")

@@ -40,9 +40,9 @@ class Teacher:
     rows: Bool[Tensor, "b"] | None = None
     always: Collection[str] = ()
 
-    def shown(self, name: str, generated: Tensor | None) -> Tensor:
+    def shown(self, name: str, generated: Tensor) -> Tensor:
         """What a generator sees of a band."""
-        if self.rows is None or name in self.always or generated is None:
+        if self.rows is None or name in self.always:
             return self.bands[name]
         return torch.where(self.rows.view(-1, 1, 1, 1), self.bands[name].to(generated.dtype), generated)
 
@@ -139,7 +139,7 @@ class BandGenerators(nn.Module):
             features: of the images that are wanted, where the generators are conditioned on them.
             before: bands that the generators see in one further pass; None runs all passes.
             teacher: real bands in what the generators see.
-            frozen: names of GANs whose generators take no gradient.
+            frozen: names of GANs whose generators take no gradient; of those that are one network, all or none.
         """
         if self.condition is not None:
             assert features is not None
@@ -247,10 +247,13 @@ class BandGenerators(nn.Module):
         """What a generator sees: zeros where a band has not been made yet."""
         seen: Bands = {}
         for name in gan.sees:
-            there = bands.get(name) if before is None else before[name]
+            if before is not None:
+                there = before[name]
+            elif name in gan.sees_first and name in bands:
+                there = bands[name]
+            else:
+                there = self.bands.scales.new_zeros((count, *self.shapes[name]))
             if teacher is not None:
                 there = teacher.shown(name, there)
-            if there is None:
-                there = self.bands.scales.new_zeros((count, *self.shapes[name]))
             seen[name] = there if self.cascade_gradient else there.detach()
         return context_image(seen, gan.sees, gan.shape[1:])

@@ -157,8 +157,8 @@ class DCGANGenerator(nn.Module):
         self.head = nn.Tanh() if head == "tanh" else nn.Identity()
 
     def forward(
-        self, latent: Float[Tensor, "b n*d"], context: Float[Tensor, "b n*k h w"] | None = None
-    ) -> Float[Tensor, "b n*c h w"]:
+        self, latent: Float[Tensor, "b nd"], context: Float[Tensor, "b nk h w"] | None = None
+    ) -> Float[Tensor, "b nc h w"]:
         """The image of a latent vector, given the context; of `count` networks, one after the other in channels."""
         start = self.project(latent).unflatten(1, (self.count, *self.start)).permute(0, 2, 3, 1, 4)  # (b, h, w, n, c)
         x = F.relu(self.project_norm(start.flatten(3).permute(0, 3, 1, 2)))
@@ -238,7 +238,7 @@ class DCGANDiscriminator(nn.Module):
                 spectral_norm(module, groups=1 if module in self.first else count)
 
     def forward(
-        self, *images: Float[Tensor, "b c h w"], condition: Float[Tensor, "b k"] | None = None
+        self, *images: Float[Tensor, "b _ h w"], condition: Float[Tensor, "b k"] | None = None
     ) -> Float[Tensor, "b n"]:
         """One logit per network, each for its own image, in float32 at least: positive means real."""
         first = [layer(image) for layer, image in zip(self.first, images, strict=True)]

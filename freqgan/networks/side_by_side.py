@@ -46,6 +46,7 @@ class GeneratorStack(nn.Module):
             images = self.network(noise.flatten(1), context)
         else:
             assert count == 1
+            self._one[0].train(self.training)
             weights = self.of_member(self.members.index(members[0]))
             images = functional_call(self._one[0], weights, (noise.flatten(1), context))
         return list(images.unflatten(1, (count, -1)).unbind(1)) if count > 1 else [images]
