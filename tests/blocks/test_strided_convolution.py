@@ -11,18 +11,19 @@ from freqgan.blocks import DoublingConv2d, HalvingConv2d
 from freqgan.blocks import strided_convolution as module
 
 Layer = HalvingConv2d | DoublingConv2d
-INPUTS, OUTPUTS = 5, 6
+INPUTS, OUTPUTS = 6, 4
 ROUNDING = 2**-8  # of one number to bf16; rounded operands and results add up to less, as signs differ
 
 layers = pytest.mark.parametrize("ours", [HalvingConv2d, DoublingConv2d])
+grouped = pytest.mark.parametrize("groups", [1, 2])
 
 
-def pair(ours: type[Layer], *, bias: bool = True) -> tuple[Layer, nn.Module]:
+def pair(ours: type[Layer], *, groups: int = 1, bias: bool = True) -> tuple[Layer, nn.Module]:
     """Our layer and the library's, with the same weights."""
     torch.manual_seed(0)
-    layer = ours(INPUTS, OUTPUTS, bias=bias)
+    layer = ours(INPUTS, OUTPUTS, groups=groups, bias=bias)
     library = nn.Conv2d if ours is HalvingConv2d else nn.ConvTranspose2d
-    reference = library(INPUTS, OUTPUTS, 4, 2, 1, bias=bias)
+    reference = library(INPUTS, OUTPUTS, 4, 2, 1, groups=groups, bias=bias)
     reference.load_state_dict(layer.state_dict())
     return layer, reference
 
@@ -70,9 +71,10 @@ def applied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @layers
+@grouped
 @pytest.mark.parametrize("bias", [True, False])
-def test_float32_is_the_library(ours: type[Layer], bias: bool, applied: list[str]) -> None:
-    layer, reference = pair(ours, bias=bias)
+def test_float32_is_the_library(ours: type[Layer], bias: bool, groups: int, applied: list[str]) -> None:
+    layer, reference = pair(ours, groups=groups, bias=bias)
     got, wanted = pass_through(layer, images(ours)), pass_through(reference, images(ours))
     assert applied == ["library"]
     assert got.keys() == wanted.keys()
@@ -80,9 +82,12 @@ def test_float32_is_the_library(ours: type[Layer], bias: bool, applied: list[str
 
 
 @layers
+@grouped
 @pytest.mark.parametrize("bias", [True, False])
-def test_bf16_is_as_close_to_float32_as_the_library(ours: type[Layer], bias: bool, applied: list[str]) -> None:
-    layer, reference = pair(ours, bias=bias)
+def test_bf16_is_as_close_to_float32_as_the_library(
+    ours: type[Layer], bias: bool, groups: int, applied: list[str]
+) -> None:
+    layer, reference = pair(ours, groups=groups, bias=bias)
     truth = pass_through(reference, images(ours))
     library = pass_through(reference, images(ours), bf16=True)
     got = pass_through(layer, images(ours), bf16=True)
@@ -96,8 +101,9 @@ def test_bf16_is_as_close_to_float32_as_the_library(ours: type[Layer], bias: boo
 
 
 @layers
-def test_bf16_weights_without_autocast(ours: type[Layer], applied: list[str]) -> None:
-    layer, reference = pair(ours)
+@grouped
+def test_bf16_weights_without_autocast(ours: type[Layer], groups: int, applied: list[str]) -> None:
+    layer, reference = pair(ours, groups=groups)
     truth = pass_through(reference, images(ours))
     got = pass_through(layer.bfloat16(), images(ours).bfloat16())
     assert "library" not in applied
@@ -165,17 +171,18 @@ def test_a_frozen_bias_alone_gets_no_gradient(ours: type[Layer], applied: list[s
     assert got["weight"].abs().sum() > 0
 
 
+@grouped
 @pytest.mark.parametrize("function", [module._Halve, module._Double])
-def test_first_and_second_derivatives(function: Any) -> None:
+def test_first_and_second_derivatives(function: Any, groups: int) -> None:
     torch.manual_seed(0)
     # The two directions read the weight with its channels swapped, so equal numbers of channels would hide a mistake.
-    weight = torch.randn(2, 3, 4, 4, dtype=torch.float64, requires_grad=True)
-    halve = function is module._Halve
-    x = torch.randn(1, 3 if halve else 2, 4, 4, dtype=torch.float64, requires_grad=True)
-    bias = torch.randn(2 if halve else 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(function.apply, (x, weight, bias))
-    assert torch.autograd.gradgradcheck(function.apply, (x, weight, bias))
-    assert torch.autograd.gradgradcheck(lambda x, w: function.apply(x, w, None), (x, weight))
+    inputs, outputs = (3, 2) if function is module._Halve else (2, 3)
+    weight = torch.randn(2 * groups, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(1, inputs * groups, 4, 4, dtype=torch.float64, requires_grad=True)
+    bias = torch.randn(outputs * groups, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(function.apply, (x, weight, bias, groups))
+    assert torch.autograd.gradgradcheck(function.apply, (x, weight, bias, groups))
+    assert torch.autograd.gradgradcheck(lambda x, w: function.apply(x, w, None, groups), (x, weight))
 
 
 def penalty(network: nn.Module, x: Tensor, *, bf16: bool) -> Tensor:
@@ -186,18 +193,24 @@ def penalty(network: nn.Module, x: Tensor, *, bf16: bool) -> Tensor:
     return gradient.float().square().flatten(1).sum(1).mean() / 2
 
 
+@grouped
 @pytest.mark.parametrize("frozen", [False, True])
-def test_a_penalty_on_the_gradient_reaches_the_weights(frozen: bool, applied: list[str]) -> None:
+def test_a_penalty_on_the_gradient_reaches_the_weights(frozen: bool, groups: int, applied: list[str]) -> None:
     torch.manual_seed(0)
-    ours = nn.Sequential(HalvingConv2d(3, 8), nn.Softplus(), HalvingConv2d(8, 4), nn.Softplus(), DoublingConv2d(4, 2))
-    theirs = nn.Sequential(
-        *(nn.Conv2d(3, 8, 4, 2, 1), nn.Softplus(), nn.Conv2d(8, 4, 4, 2, 1), nn.Softplus()),
-        nn.ConvTranspose2d(4, 2, 4, 2, 1),
+    ours, theirs = (
+        nn.Sequential(
+            *(halving(6, 8, **given, groups=groups), nn.Softplus(), halving(8, 4, **given, groups=groups)),
+            *(nn.Softplus(), doubling(4, 2, **given, groups=groups)),
+        )
+        for halving, doubling, given in (
+            (HalvingConv2d, DoublingConv2d, {}),
+            (nn.Conv2d, nn.ConvTranspose2d, {"kernel_size": 4, "stride": 2, "padding": 1}),
+        )
     )
     theirs.load_state_dict(ours.state_dict())
     ours[0].requires_grad_(not frozen)
     theirs[0].requires_grad_(not frozen)
-    x = torch.randn(4, 3, 16, 16)
+    x = torch.randn(4, 6, 16, 16)
     values, gradients = [], []
     for network, bf16 in ((theirs, False), (theirs, True), (ours, True)):
         value = penalty(network, x, bf16=bf16)
@@ -241,9 +254,10 @@ def test_checkpoints_are_the_librarys(ours: type[Layer]) -> None:
 
 
 @layers
+@grouped
 @pytest.mark.parametrize("bf16", [True, False])
-def test_channels_last_is_kept(ours: type[Layer], bf16: bool) -> None:
-    layer, reference = pair(ours)
+def test_channels_last_is_kept(ours: type[Layer], bf16: bool, groups: int) -> None:
+    layer, reference = pair(ours, groups=groups)
     layer.to(memory_format=torch.channels_last)
     x = images(ours).to(memory_format=torch.channels_last)
     got = pass_through(layer, x, bf16=bf16)
@@ -254,8 +268,9 @@ def test_channels_last_is_kept(ours: type[Layer], bf16: bool) -> None:
 
 
 @layers
-def test_float64_stays_float64_under_autocast(ours: type[Layer]) -> None:
-    layer, reference = pair(ours)
+@grouped
+def test_float64_stays_float64_under_autocast(ours: type[Layer], groups: int) -> None:
+    layer, reference = pair(ours, groups=groups)
     x = images(ours).double()
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(layer.double()(x), reference.double()(x))
