@@ -39,7 +39,8 @@ def normalization(norm: Norm, channels: int, *, count: int = 1) -> nn.Module:
         case "instance":
             return nn.InstanceNorm2d(count * channels, affine=True)
         case "group":
-            return nn.GroupNorm(count * min(8, channels // 4), count * channels)
+            groups = max(n for n in range(1, 9) if n == 1 or (channels % n == 0 and channels >= 4 * n))
+            return nn.GroupNorm(count * groups, count * channels)
         case "spectral" | "none":
             return nn.Identity()
 

@@ -176,9 +176,9 @@ def test_a_frozen_bias_alone_gets_no_gradient(ours: type[Layer], applied: list[s
 def test_first_and_second_derivatives(function: Any, groups: int) -> None:
     torch.manual_seed(0)
     # The two directions read the weight with its channels swapped, so equal numbers of channels would hide a mistake.
-    inputs, outputs = (3, 2) if function is module._Halve else (2, 3)
+    inputs, outputs, side = (3, 2, 4) if function is module._Halve else (2, 3, 2)
     weight = torch.randn(2 * groups, 3, 4, 4, dtype=torch.float64, requires_grad=True)
-    x = torch.randn(1, inputs * groups, 4, 4, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(1, inputs * groups, side, side, dtype=torch.float64, requires_grad=True)
     bias = torch.randn(outputs * groups, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(function.apply, (x, weight, bias, groups))
     assert torch.autograd.gradgradcheck(function.apply, (x, weight, bias, groups))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from freqgan.errors import UserError
 from freqgan.networks import DCGANDiscriminator, DCGANGenerator
-from freqgan.networks.dcgan import Combine, Norm
+from freqgan.networks.dcgan import Combine, Norm, normalization
 
 COUNT = 3
 JOINS: list[tuple[int, Combine]] = [(0, "concat"), (2, "concat"), (2, "add"), (2, "modulate")]
@@ -220,6 +220,13 @@ def test_spectral_norm_bounds_every_layer() -> None:
     for name, layer in layers.items():
         for weight in layer.weight.detach().chunk(1 if name.startswith("first") else 2):
             assert float(torch.linalg.matrix_norm(weight.flatten(1), 2)) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(2, 1), (7, 1), (8, 2), (36, 6), (64, 8)])
+def test_groups_of_a_norm_fit_every_width(channels: int, groups: int) -> None:
+    norm = normalization("group", channels, count=3)
+    assert isinstance(norm, nn.GroupNorm)
+    assert (norm.num_groups, norm.num_channels) == (3 * groups, 3 * channels)
 
 
 def test_initial_weights_follow_the_paper() -> None:

@@ -40,6 +40,9 @@ def test_context_keeps_coarse_bands_and_averages_fine_ones() -> None:
     up = context_image(bands, ["coarse"], (4, 4))
     assert up is not None
     assert all(torch.equal(up[..., i::2, j::2], bands["coarse"]) for i in (0, 1) for j in (0, 1))
+    odd = context_image(bands, ["coarse"], (3, 3))
+    assert odd is not None
+    assert set(odd.unique().tolist()) == {0, 1, 2, 3}
     down = context_image(bands, ["coarse", "fine"], (2, 2))
     assert down is not None
     assert torch.equal(down[:, 0], bands["coarse"][:, 0])
