@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.transforms.base import Transform
+from freqgan.transforms.base import Transform, at_least_float32
 from freqgan.transforms.every_low import EveryLow
 from freqgan.transforms.pyramid import Pyramid
 
@@ -89,7 +89,9 @@ class UnitScale(nn.Module):
         return compress(band, self.companding) if self.companding and name in self._high else band
 
     def _expanded(self, name: str, band: Tensor) -> Tensor:
-        return expand(band, self.companding) if self.companding and name in self._high else band
+        if not self.companding or name not in self._high:
+            return band
+        return expand(band.to(at_least_float32(band)), self.companding)  # its slope is 22 at 1: bf16 is too coarse
 
     def calibrate(self, images: Iterable[Float[Tensor, "b c h w"]]) -> None:
         """Measures every scale on batches of real images in [-1, 1]."""

@@ -32,6 +32,11 @@ def logits_of(network: BandDiscriminators, bands: dict[str, Tensor], seen: dict[
     return network(network.inputs_of(bands), network.contexts_of(bands if seen is None else seen))
 
 
+def pairs(network: BandDiscriminators) -> Any:
+    """Every network with the names of the GANs in it."""
+    return zip(network.networks, network.members, strict=True)
+
+
 def changed(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
     return {name for name in before if not torch.equal(before[name], after[name])}
 
@@ -69,11 +74,18 @@ def test_apart_keeps_low_and_high_bands_in_networks_of_their_own() -> None:
     assert not changed(alone, everything)
 
 
+def test_low_bands_may_have_networks_of_their_own_width() -> None:
+    network = discriminators(apart=True, low={"channels": 6})
+    widths = {name: one.first[0].out_channels for one, names in pairs(network) for name in names}
+    assert widths == {name: 6 if gan.low else 4 for name, gan in network.gans.items()}
+    assert logits_of(network, bands_of()).keys() == set(SHAPES)
+
+
 def test_together_is_one_by_one() -> None:
     network = discriminators(norm="spectral").eval()
     bands = bands_of()
     logits, contexts = logits_of(network, bands), network.contexts_of(bands)
-    for one, names in zip(network.networks, network.members, strict=True):
+    for one, names in pairs(network):
         for i, name in enumerate(names):
             seen = network.gans[name].sees
             context = context_image(bands, seen, network.gans[name].shape[1:])

@@ -199,6 +199,13 @@ def test_samples_take_features_of_real_images_by_seed_and_number() -> None:
     assert generators(HAAR[1]).features_of(0, 2, seed=0) is None
 
 
+def test_low_bands_may_have_networks_of_their_own_width() -> None:
+    network = generators(apart=True, low={"channels": 6})
+    widths = {network.gans[i].name: stack.network.start[2] for stack in network.stacks for i in stack.members}
+    assert widths == {gan.name: 6 if gan.low else 4 for gan in network.gans}
+    assert network(frame_for(network)).keys() == set(network.bands.names)
+
+
 def test_parameters_are_shared_out() -> None:
     network = conditioned(gans="level")
     counts = [network.parameters_of(i) for i in range(len(network.gans))]

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from freqgan.transforms import DCT, EveryLow, Fourier, Identity, Transform, WaveletTransform
-from freqgan.transforms.unit_scale import Statistic, UnitScale
+from freqgan.transforms.unit_scale import Statistic, UnitScale, compress, expand
 
 STATISTICS: tuple[Statistic, ...] = ("max", "percentile", "rms")
 
@@ -123,6 +123,35 @@ def test_a_level_at_unit_scale_is_lifted_to_the_next_low_image_at_unit_scale(tra
     torch.testing.assert_close(scale.image(finest), images(), atol=2e-6, rtol=0)
 
 
+def test_a_transform_without_resolutions_has_level_0() -> None:
+    scale = calibrated(Fourier(3), [images()], "max")
+    bands = scale(images())
+    assert scale.level_names(0) == ["F1", "F2", "F3"]
+    assert torch.equal(scale.lift(0, bands), scale.image(bands))
+
+
+def test_the_mu_law_by_hand() -> None:
+    # At μ = 3: ln(1 + 3x) / ln 4 of 0, 1/3 and 1, and their opposites.
+    values, compressed = torch.tensor([-1, -1 / 3, 0, 1 / 3, 1]), torch.tensor([-1, -0.5, 0, 0.5, 1])
+    torch.testing.assert_close(compress(values, 3.0), compressed)
+    torch.testing.assert_close(expand(compressed, 3.0), values)
+
+
+@pytest.mark.parametrize("transform", [WaveletTransform("haar", levels=2), Fourier(3)], ids=str)
+def test_high_bands_alone_are_companded(transform: Transform) -> None:
+    plain = calibrated(transform, [images()], "max")
+    scale = UnitScale(transform, image_size=16, channels=3, companding=255.0)
+    scale.load_state_dict(plain.state_dict())
+    bands, linear = scale(images()), plain(images())
+    for band in scale.bands:
+        wanted = compress(linear[band.name], 255.0) if band.frequency_class else linear[band.name]
+        assert torch.equal(bands[band.name], wanted)
+    torch.testing.assert_close(scale.image(bands), images(), atol=2e-6, rtol=0)
+    level = transform.levels
+    if level:
+        torch.testing.assert_close(scale.lift(level, bands), bands[scale.level_names(level - 1)[0]], atol=2e-6, rtol=0)
+
+
 def test_scales_are_state() -> None:
     scale = calibrated(WaveletTransform("haar"), [images()], "max")
     state = scale.state_dict()
@@ -134,14 +163,16 @@ def test_scales_are_state() -> None:
     assert not scale.scales.requires_grad
 
 
-def test_bands_of_bf16_are_joined_in_float32() -> None:
-    scale = calibrated(WaveletTransform("haar"), [images()], "max")
+@pytest.mark.parametrize("companding", [0.0, 255.0])
+def test_bands_of_bf16_are_joined_in_float32(companding: float) -> None:
+    scale = UnitScale(WaveletTransform("haar", levels=2), image_size=16, channels=3, companding=companding)
+    scale.calibrate([images()])
     bands = {name: band.bfloat16() for name, band in scale(images()).items()}
-    with torch.autocast("cpu", torch.bfloat16):
-        joined = scale.image(bands)
-        split = scale(images())
-    assert joined.dtype == torch.float32
-    assert torch.equal(joined, scale.image({name: band.float() for name, band in bands.items()}))
+    for level in (2, 1):
+        with torch.autocast("cpu", torch.bfloat16):
+            joined, split = scale.lift(level, bands), scale(images())
+        assert joined.dtype == torch.float32
+        assert torch.equal(joined, scale.lift(level, {name: band.float() for name, band in bands.items()}))
     assert all(band.dtype == torch.float32 for band in split.values())
 
 
