@@ -1,6 +1,7 @@
 """Sizes that networks can halve, and their widths on the way."""
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from freqgan.errors import UserError
 
@@ -39,7 +40,7 @@ def refuse_size(image_size: int, sizes: Callable[[int], Iterable[Size]]) -> None
         sizes: sizes of the parts that networks are built for, of an image of a given height and width.
 
     Raises:
-        UserError: a part cannot be halved to 4 pixels or more.
+        UserError: a part cannot be halved to 4 pixels or more, or `sizes` refuses the size itself.
     """
 
     def fits(size: int) -> bool:
@@ -48,9 +49,11 @@ def refuse_size(image_size: int, sizes: Callable[[int], Iterable[Size]]) -> None
         except UserError:
             return False
 
+    sizes(image_size)
     if not fits(image_size):
-        candidates = sorted(range(4, 2 * image_size + 64), key=lambda size: abs(size - image_size))
-        nearest = sorted([size for size in candidates if fits(size)][:2])
+        # Just above a power of two, parts of one pixel have four at nearly eight times the size.
+        candidates = sorted(range(4, 16 * image_size), key=lambda size: abs(size - image_size))
+        nearest = sorted(islice(filter(fits, candidates), 2))
         raise UserError(
             f"data.image_size={image_size} gives bands that a DCGAN cannot halve to 4 pixels or more: "
             f"the nearest sizes are {' and '.join(map(str, nearest))}; or lower transform.levels"

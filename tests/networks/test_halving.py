@@ -4,6 +4,7 @@ import pytest
 
 from freqgan.errors import UserError
 from freqgan.networks.halving import halvings, refuse_size, widths
+from freqgan.transforms import WaveletTransform
 
 
 @pytest.mark.parametrize(("size", "count"), [((4, 4), 0), ((7, 5), 0), ((8, 8), 1), ((64, 32), 3), ((12, 200), 1)])
@@ -41,6 +42,18 @@ def test_sizes_that_the_transform_refuses_are_no_proposals() -> None:
 
     with pytest.raises(UserError, match="the nearest sizes are 28 and 48"):
         refuse_size(36, even)
+
+
+def test_sizes_are_found_however_small_the_part() -> None:
+    transform = WaveletTransform("haar", levels=5)
+
+    def bands(side: int) -> list[tuple[int, int]]:
+        return [band.shape[1:] for band in transform.bands(side)]
+
+    with pytest.raises(UserError, match=r"sizes are 128 and 160; or lower transform\.levels"):
+        refuse_size(17, bands)
+    with pytest.raises(UserError, match="image_size of at least 17, got 16"):  # the transform's own words
+        refuse_size(16, bands)
 
 
 def test_widths_double_up_to_the_cap() -> None:
