@@ -91,7 +91,7 @@ class UnitScale(nn.Module):
     def _expanded(self, name: str, band: Tensor) -> Tensor:
         if not self.companding or name not in self._high:
             return band
-        return expand(band.to(at_least_float32(band)), self.companding)  # its slope is 22 at 1: bf16 is too coarse
+        return expand(band.to(at_least_float32(band)), self.companding)  # bf16 would round the exponent
 
     def calibrate(self, images: Iterable[Float[Tensor, "b c h w"]]) -> None:
         """Measures every scale on batches of real images in [-1, 1]."""
