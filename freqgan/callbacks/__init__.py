@@ -6,16 +6,19 @@ from freqgan.callbacks.interruption import Interruption
 from freqgan.callbacks.journal import Journal, Mirror
 from freqgan.callbacks.progress import ProgressBar
 from freqgan.callbacks.sample_grid import SampleGrid, save_grid
+from freqgan.callbacks.stopping import Equilibrium, Plateau
 from freqgan.callbacks.tensorboard_mirror import TensorBoardMirror
 from freqgan.callbacks.wandb_mirror import WandbMirror
 
 __all__ = [
     "AtomicCheckpointIO",
     "CheckpointStore",
+    "Equilibrium",
     "Evaluation",
     "Interruption",
     "Journal",
     "Mirror",
+    "Plateau",
     "ProgressBar",
     "SampleGrid",
     "TensorBoardMirror",

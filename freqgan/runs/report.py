@@ -21,7 +21,9 @@ def report(run: RunDirectory) -> None:
         run.record.get(name, 0) for name in ("images_seen", "seconds", "cpu_seconds", "peak_memory_gib")
     )
     grids = sorted((run.path / "samples").glob("images_*.png"))
+    stopped = run.record.get("stopped")
     lines = [
+        *([f"stopped     {stopped}"] if stopped else []),
         f"run         {run.path}",
         f"samples     {grids[-1] if grids else 'none'}",
         f"checkpoint  {run.path / 'checkpoints' / 'last.ckpt'}",
