@@ -78,8 +78,8 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
     judge = callbacks.Evaluation(
         run, journal, store, protocol, **settings["evaluation"], cache_dir=cache, seed=seed, plateau=plateau
     )
-    # The row and the grid belong to a step; what takes longer may be interrupted, and is made up for on resume.
-    around = [journal, grid, callbacks.Interruption(), *build_all(settings["callbacks"]), judge, store]
+    # What stands before `Interruption` belongs to a step; what takes longer may be interrupted, and is made up for.
+    around = [journal, grid, *build_all(settings["callbacks"]), callbacks.Interruption(), judge, store]
     machine = hardware.trainer_arguments(callbacks.AtomicCheckpointIO())
     trainer = make_trainer(machine, [stop, *around] if stop else around, default_root_dir=run.path)
     if choice.checkpoint is not None:

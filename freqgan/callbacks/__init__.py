@@ -1,6 +1,7 @@
 """What happens around training: the record, pictures, judgement, checkpoints, signals, progress."""
 
 from freqgan.callbacks.checkpoint_store import AtomicCheckpointIO, CheckpointStore
+from freqgan.callbacks.collapse import CollapseMonitor
 from freqgan.callbacks.evaluation import Evaluation
 from freqgan.callbacks.interruption import Interruption
 from freqgan.callbacks.journal import Journal, Mirror
@@ -13,6 +14,7 @@ from freqgan.callbacks.wandb_mirror import WandbMirror
 __all__ = [
     "AtomicCheckpointIO",
     "CheckpointStore",
+    "CollapseMonitor",
     "Equilibrium",
     "Evaluation",
     "Interruption",

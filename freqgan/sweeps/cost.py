@@ -23,6 +23,7 @@ FREE = (
 )
 ALONE = [
     *("metrics=none", "logger=none", "stop=none", "budget.minutes=null", "log_every_steps=1", "samples.count=1"),
+    "callbacks.collapse=null",
     *(f"{what}.every_images={NEVER}" for what in ("samples", "evaluation")),
 ]
 
