@@ -73,11 +73,15 @@ def fit(settings: dict[str, Any], hardware: Hardware, data: Any, run: runs.RunDi
     store = callbacks.CheckpointStore(run, journal, **settings["checkpoint"])
     grid = callbacks.SampleGrid(run, journal, **settings["samples"], seed=seed)
     protocol, cache = config.build(settings["metrics"]), Path(settings["paths"]["cache_dir"]).expanduser()
-    judge = callbacks.Evaluation(run, journal, store, protocol, **settings["evaluation"], cache_dir=cache, seed=seed)
-    # The row and the grid belong to a step; what takes longer may be interrupted, and is made up for on resume.
-    around = [journal, grid, callbacks.Interruption(), *build_all(settings["callbacks"]), judge]
+    stop = config.build(settings["stop"])
+    plateau = stop if isinstance(stop, callbacks.Plateau) else None
+    judge = callbacks.Evaluation(
+        run, journal, store, protocol, **settings["evaluation"], cache_dir=cache, seed=seed, plateau=plateau
+    )
+    # What stands before `Interruption` belongs to a step; what takes longer may be interrupted, and is made up for.
+    around = [journal, grid, *build_all(settings["callbacks"]), callbacks.Interruption(), judge, store]
     machine = hardware.trainer_arguments(callbacks.AtomicCheckpointIO())
-    trainer = make_trainer(machine, [*around, store], default_root_dir=run.path)
+    trainer = make_trainer(machine, [stop, *around] if stop else around, default_root_dir=run.path)
     if choice.checkpoint is not None:
         data.images_seen = choice.images_seen
         if is_rank_zero():

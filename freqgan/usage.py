@@ -15,7 +15,7 @@ FLAGS = {
 }
 
 STATUSES = {
-    "0": "done; a training reached its budget",
+    "0": "done; a training reached its budget, or what `stop` waits for",
     "1": "a failure of the program or of a job",
     "2": "a mistake in the command or its config",
     "65": "diverged: a loss, gradient or weight is not finite",

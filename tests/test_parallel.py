@@ -45,13 +45,23 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+def diversity(run: Path) -> list[float]:
+    return [row["val/diversity"] for row in RunDirectory(run).metrics if "val/diversity" in row]
+
+
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
-    """The weights of one process after sixteen steps."""
+def one(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one process and sixteen steps."""
     folder = tmp_path_factory.mktemp("alone")
     status, output = train(folder, *STEPS, "budget.images=64")
     assert status == 0, output
-    return weights(only_run(folder))
+    return only_run(folder)
+
+
+@pytest.fixture(scope="module")
+def alone(one: Path) -> dict[str, torch.Tensor]:
+    """Its weights."""
+    return weights(one)
 
 
 def test_two_processes_train_and_continue_as_one(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
@@ -63,20 +73,32 @@ def test_two_processes_train_and_continue_as_one(tmp_path: Path, alone: dict[str
     assert output.count("resumed at 32 images from ") == 1
     run = RunDirectory(only_run(tmp_path))
     assert run.state() == "finished"
-    assert [row["images_seen"] for row in run.metrics] == [32, 64]
+    assert [row["images_seen"] for row in run.metrics if "train/generator/lr" in row] == [32, 64]
     for name, value in weights(run.path).items():
         torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-5)
 
 
-def test_processes_of_torchrun_share_one_run(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
+def test_processes_of_torchrun_share_one_run(tmp_path: Path, one: Path, alone: dict[str, torch.Tensor]) -> None:
     judging = [*MEASURED, "evaluation.at_start=off", "evaluation.every_images=16"]
     status, output = finish(start(TORCHRUN, tmp_path, "budget.images=64", *judging))
     assert status == 0, output
     run = RunDirectory(only_run(tmp_path))
     judged = [row for row in run.metrics if "val/fd_efficientnet_lite0_n20_real40" in row]
     assert [row["images_seen"] for row in judged] == [16, 32, 48, 64]
+    assert diversity(run.path) == pytest.approx(diversity(one), rel=1e-3)
+    assert len(diversity(one)) == 11  # a tenth of the budget is 6 images; and the end
     for name, value in weights(run.path).items():
         torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-5)
+
+
+def test_processes_stop_together(tmp_path: Path) -> None:
+    judging = [*MEASURED, "evaluation.at_start=off", "evaluation.every_images=16"]
+    plateau = ["stop=plateau", "stop.patience=1", "stop.min_delta=0.99"]
+    status, output = finish(start(PROGRAM, tmp_path, "budget.images=64", *judging, *plateau))
+    assert status == 0, output
+    run = RunDirectory(only_run(tmp_path))
+    assert (run.state(), run.record["images_seen"]) == ("finished", 32)
+    assert output.count("stopped: fd_efficientnet_lite0_n20_real40 did not improve on ") == 1
 
 
 def test_two_machines_under_torchrun_share_one_run(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:

@@ -165,7 +165,8 @@ def test_what_a_signal_left_undone_is_made_up_for(tmp_path: Path, judged: Path) 
     status, output = train(tmp_path, *JUDGED, before=signal_at(step_of_a_judgement, signal.SIGTERM))
     assert status == 143, output
     run = RunDirectory(only_run(tmp_path))
-    assert [row["images_seen"] for row in run.metrics] == [12, 24]  # no judgement yet
+    between = [row for row in run.metrics if "val/diversity" in row]
+    assert [row["images_seen"] for row in run.metrics if row not in between] == [12, 24]  # no judgement yet
     status, output = train(tmp_path, *JUDGED, "resume=auto")
     assert status == 0, output
     assert_same(run.path, judged)
@@ -191,7 +192,8 @@ def test_a_broken_newest_checkpoint_falls_back(tmp_path: Path, uninterrupted: Pa
     newest.write_bytes(newest.read_bytes()[:-100])
     numbered = run.checkpoints()[1]
     content = bytearray(numbered.read_bytes())
-    content[len(content) // 2] ^= 0xFF
+    middle = slice(len(content) // 2, len(content) // 2 + 256)  # longer than what is between two tensors
+    content[middle] = bytes(byte ^ 0xFF for byte in content[middle])
     numbered.write_bytes(content)
     status, output = train(tmp_path, *BUDGET, "resume=auto")
     assert status == 0, output

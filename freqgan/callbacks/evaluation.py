@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 
 from freqgan.callbacks.checkpoint_store import CheckpointStore
 from freqgan.callbacks.journal import Journal
+from freqgan.callbacks.stopping import Plateau
 from freqgan.metrics import GenerationProtocol, NoEvaluation
 from freqgan.runs import RunDirectory, write_json
 from freqgan.systems import Clock, System
@@ -33,6 +34,7 @@ class Evaluation(pl.Callback):
         split: of the data that the samples are compared with.
         cache_dir: where statistics of the real images are kept.
         seed: of the samples.
+        plateau: hears of every judgement and may end the run by it.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Evaluation(pl.Callback):
         split: str = "train",
         cache_dir: Path,
         seed: int,
+        plateau: Plateau | None = None,
     ) -> None:
         self.run = run
         self.journal = journal
@@ -57,6 +60,7 @@ class Evaluation(pl.Callback):
         self.split = split
         self.cache_dir = cache_dir
         self.seed = seed
+        self.plateau = plateau
         self.best: float | None = None
         self._best_at = self._judged_at = -1
         self._judged_before: int | None = None
@@ -87,6 +91,10 @@ class Evaluation(pl.Callback):
         improved = self.best is None or value < self.best
         if improved:
             self.best, self._best_at = value, images
+        if self.plateau is not None:
+            self.plateau.judged(system, values)
+            if system.clock.finished:  # the checkpoint of a run's end has no row begun
+                self.journal.close_row(system)
         path = self.run.path / "evaluation" / f"{self.protocol.name}.json"
         if trainer.is_global_zero:
             write_json(path, values | {"images_seen": images})
@@ -99,7 +107,9 @@ class Evaluation(pl.Callback):
         assert isinstance(pl_module, System)
         clock = pl_module.clock
         if clock.images_seen == 0 and self.at_start == "small":
-            self._measure(trainer, pl_module, self.protocol.small())
+            values = self._measure(trainer, pl_module, self.protocol.small())
+            if self.plateau is not None:
+                self.plateau.refuse_unknown(values)
         elif self._owed(clock):
             self.judge(trainer, pl_module)
         elif self._best_at == clock.images_seen:

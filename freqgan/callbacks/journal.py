@@ -163,25 +163,29 @@ class Journal(pl.Callback):
         for name, value in outputs.items():
             self._sums[name] = value + self._sums[name].to(value.device) if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
-        clock = pl_module.clock
-        if clock.steps % self.every_steps == 0 or clock.finished:
-            images, then = self._since
-            now = time.monotonic()
-            sums = averaged(self._sums)
-            means = {f"train/{name}": float(total) / self._counts[name] for name, total in sums.items()}
-            means["time/images_per_second"] = round((clock.images_seen - images) / max(now - then, 1e-9), 2)
-            means["train/generator_updates"] = clock.generator_updates
-            for player, optimizer in zip(pl_module.players(), trainer.optimizers, strict=True):
-                means[f"train/{player}/lr"] = float(optimizer.param_groups[0]["lr"])
-            self.write(pl_module, means)
-            self._sums, self._counts, self._since = {}, {}, (clock.images_seen, now)
+        if pl_module.clock.steps % self.every_steps == 0 or pl_module.clock.finished:
+            self.close_row(pl_module)
+
+    def close_row(self, system: System) -> None:
+        """Writes the means of the steps since the last row, if there were any."""
+        if not self._counts:
+            return
+        clock, (images, then), now = system.clock, self._since, time.monotonic()
+        sums = averaged(self._sums)
+        means = {f"train/{name}": float(total) / self._counts[name] for name, total in sums.items()}
+        means["time/images_per_second"] = round((clock.images_seen - images) / max(now - then, 1e-9), 2)
+        means["train/generator_updates"] = clock.generator_updates
+        for player, optimizer in zip(system.players(), system.trainer.optimizers, strict=True):
+            means[f"train/{player}/lr"] = float(optimizer.param_groups[0]["lr"])
+        self.write(system, means)
+        self._sums, self._counts, self._since = {}, {}, (clock.images_seen, now)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Leaves the counts of the run in `run.json`."""
+        """Leaves the counts of the run in `run.json`, and why it ended before its budget if it did."""
         assert isinstance(pl_module, System)
         if trainer.is_global_zero:
-            counts = ("images_seen", "generator_updates", "seconds")
-            self.run.write_record(**{name: getattr(pl_module.clock, name) for name in counts})
+            facts = ("images_seen", "generator_updates", "seconds", "stopped")
+            self.run.write_record(**{name: getattr(pl_module.clock, name) for name in facts})
 
     def flush(self) -> None:
         """Puts every row on the disk; a checkpoint never outlives rows written before it."""

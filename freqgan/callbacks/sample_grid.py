@@ -70,6 +70,11 @@ class SampleGrid(pl.Callback):
         if pl_module.due(self.every_images, share=0.1) or pl_module.clock.finished:
             self.draw(pl_module)
 
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A grid of where a judgement ended the run."""
+        assert isinstance(pl_module, System)
+        self.draw(pl_module)
+
 
 def cells_of(images: Tensor, ids: Sequence[str]) -> Cells:
     """Where `save_grid` puts each of the images (n, c, h, w)."""

@@ -15,6 +15,11 @@ def notes(comparison: Comparison) -> list[str]:
         for run in runs
         if run.place in comparison.apart
     ]
+    stopped = [run for run in runs if run.state == "finished" and run.record.get("stopped")]
+    early = [f"{run.name} ({run.record['stopped']})" for run in stopped]
+    if early:
+        more = f" and {len(early) - 5} more" if len(early) > 5 else ""
+        said.append(f"Ended before the budget: {'; '.join(early[:5])}{more}.")
     silent = [run for run in runs if run.config and not run.metrics and run.state in STILL_GOOD]
     if silent:
         more = f" and {len(silent) - 5} more" if len(silent) > 5 else ""

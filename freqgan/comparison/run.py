@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freqgan.comparison.measures import Direction
+from freqgan.runs.directory import BETWEEN_EVALUATIONS
 
 Clock = Literal["images", "seconds"]
 PLAYERS = ("generator", "discriminator")
@@ -120,8 +121,10 @@ class Run:
 
     @property
     def metrics(self) -> list[str]:
-        """Names of what was evaluated, without `val/`, in the protocol's order."""
-        return [key.removeprefix("val/") for key in self.series if key.startswith("val/")]
+        """Names of what was evaluated, without `val/`, in the protocol's order, and behind them what came between."""
+        names = [key.removeprefix("val/") for key in self.series if key.startswith("val/")]
+        evaluated = [name for name in names if name not in BETWEEN_EVALUATIONS]
+        return [*evaluated, *(name for name in names if name not in evaluated)] if evaluated else []
 
     def metric(self, name: str) -> Series | None:
         """An evaluated metric over the run."""

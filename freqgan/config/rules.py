@@ -9,6 +9,7 @@ from freqgan.config.targets import build, build_model
 from freqgan.errors import UserError
 
 Config = Mapping[str, Any]
+NO_EVALUATION = "freqgan.metrics.NoEvaluation"
 
 
 def budget_is_limited(config: Config) -> Iterator[str]:
@@ -29,6 +30,18 @@ def overrides_belong_to_resume(config: Config) -> Iterator[str]:
     """`resume_override` says what may differ from the run that is resumed."""
     if config["resume_override"] and config["resume"] is None:
         yield "resume_override needs a run to resume: set resume=auto, resume=must or resume=<run directory>"
+
+
+def stop_has_something_to_go_by(config: Config) -> Iterator[str]:
+    """The rule that may end a run before its budget is in its ranges, and what it watches is measured."""
+    stop, metrics = config.get("stop") or {}, config.get("metrics") or {}
+    try:
+        build(stop)
+    except UserError as error:
+        yield from error.lines
+    measured = metrics.get("_target_", NO_EVALUATION) != NO_EVALUATION
+    if stop.get("_target_") == "freqgan.callbacks.Plateau" and not measured:
+        yield "stop=plateau waits for evaluations, and there are none: set metrics=generation or stop=none"
 
 
 def folders_can_be_written(config: Config) -> Iterator[str]:
@@ -60,6 +73,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     budget_is_limited,
     budget_holds_a_batch,
     overrides_belong_to_resume,
+    stop_has_something_to_go_by,
     folders_can_be_written,
     model_fits,
 )

@@ -81,6 +81,7 @@ class Train(Section):
     callbacks: Nodes | None = None
     logger: Nodes | None = None
     metrics: Node | None = None
+    stop: Node | None = None
     hardware: Node
     paths: Paths
 

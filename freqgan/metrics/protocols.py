@@ -40,7 +40,7 @@ def higher_is_better(name: str) -> bool:
     >>> higher_is_better("recall_efficientnet_lite0_n1000"), higher_is_better("fd_efficientnet_lite0_n1000")
     (True, False)
     """
-    return name.partition("_")[0] in _OF_NEIGHBOURS
+    return name.partition("_")[0] in (*_OF_NEIGHBOURS, "diversity")
 
 
 @final

@@ -19,6 +19,7 @@ from freqgan.errors import StorageError, UserError
 from freqgan.runs.files import read_checkpoint, storage, verify_checkpoint, write_json, write_whole
 from freqgan.runs.rows import read_rows
 
+BETWEEN_EVALUATIONS = {"diversity"}  # what a callback measures more often
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where PyYAML has libyaml
 
 
@@ -169,13 +170,23 @@ class RunDirectory:
         return "running" if self.held() else "killed"
 
 
+def evaluations(run: RunDirectory) -> list[dict[str, float]]:
+    """The metrics of every evaluation, without `val/`, and its `images_seen`."""
+    found = []
+    for row in read_rows(run.path / "metrics.jsonl", holding='"val/'):
+        values = {key.removeprefix("val/"): value for key, value in row.items() if key.startswith("val/")}
+        if values.keys() - BETWEEN_EVALUATIONS:
+            found.append({"images_seen": row.get("images_seen", 0), **values})
+    return found
+
+
 def last_metric(run: RunDirectory) -> tuple[str, str]:
     """The first metric of the newest evaluation, with its value."""
-    for row in reversed(read_rows(run.path / "metrics.jsonl", holding='"val/')):
-        for key, value in row.items():
-            if key.startswith("val/"):
-                return key.removeprefix("val/"), f"{value:.4g}"
-    return "", ""
+    found = evaluations(run)
+    if not found:
+        return "", ""
+    name, value = next((name, value) for name, value in found[-1].items() if name != "images_seen")
+    return name, f"{value:.4g}"
 
 
 def runs_under(folder: Path, *, depth: int | None = None) -> list[RunDirectory]:

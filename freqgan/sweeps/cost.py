@@ -17,9 +17,13 @@ from freqgan.sweeps.search import Proposal
 STEPS = 12
 WARM_UP = 4
 NEVER = 10**12
-FREE = ("seed", "name", "tags", "group", "job_type", "budget", "optim", "paths", "logger", "evaluation", "samples")
+FREE = (
+    *("seed", "name", "tags", "group", "job_type", "budget", "stop", "optim", "paths", "logger", "evaluation"),
+    *("samples", "callbacks"),
+)
 ALONE = [
-    *("metrics=none", "logger=none", "budget.minutes=null", "log_every_steps=1", "samples.count=1"),
+    *("metrics=none", "logger=none", "stop=none", "budget.minutes=null", "log_every_steps=1", "samples.count=1"),
+    "callbacks.collapse=null",
     *(f"{what}.every_images={NEVER}" for what in ("samples", "evaluation")),
 ]
 

@@ -51,7 +51,10 @@ def entries_under(folder: Path) -> Iterator[Entry]:
 def _of_run(run: RunDirectory) -> Entry:
     record = run.record
     images, seconds = int(record.get("images_seen") or 0), float(record.get("seconds") or 0)
-    return Entry(run.path, _time_of(record.get("started"), run.path), run.state(), images, seconds)
+    state = run.state()
+    if state == "finished" and record.get("stopped"):
+        state = "finished early"
+    return Entry(run.path, _time_of(record.get("started"), run.path), state, images, seconds)
 
 
 def _of_sweep(folder: Path) -> Entry:

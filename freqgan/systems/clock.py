@@ -29,6 +29,7 @@ class Clock:
         generator_updates: updates of the generator.
         seconds: training time, over all processes that continued this run.
         end: images at which the run ends; None while minutes have not been turned into images.
+        stopped: why the run ends here, before its budget; None if it does not. Whoever decides that keeps it.
     """
 
     images: int | None = None
@@ -38,6 +39,7 @@ class Clock:
     generator_updates: int = 0
     seconds: float = 0.0
     end: int | None = None
+    stopped: str | None = None
     _started: float = field(default=0.0, repr=False)
     _measured_from: tuple[int, float] | None = field(default=None, repr=False)
 
@@ -78,8 +80,8 @@ class Clock:
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is used up."""
-        return self.end is not None and self.images_seen >= self.end
+        """Whether the budget is used up, or the run was stopped before."""
+        return self.stopped is not None or (self.end is not None and self.images_seen >= self.end)
 
     def crossed(self, every: int, step_images: int) -> bool:
         """Whether the last step, of `step_images`, reached or passed a multiple of `every` images."""

@@ -91,6 +91,21 @@ def test_runs_without_numbers_are_shown(tmp_path: Path) -> None:
     assert any(note == "No evaluation yet: terms." for note in notes(found))
 
 
+def test_what_is_measured_between_evaluations_comes_last_and_is_none(tmp_path: Path) -> None:
+    between = {"images_seen": 8, "time/seconds": 1.0, "val/diversity": 0.5}
+    write_run(tmp_path / "only", [between])
+    assert compared(tmp_path).main is None
+    write_run(tmp_path / "both", [between, *rows_of(1.0)])
+    found = compared(tmp_path)
+    assert (found.main, found.metrics[-1]) == ("fd_x_n100", "diversity")
+
+
+def test_runs_that_ended_early_are_told(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", rows_of(1.0), record={"stopped": "fd did not improve"})
+    write_run(tmp_path / "b", rows_of(1.0), changes={"seed": 2}, record={"stopped": None})
+    assert "Ended before the budget: a (fd did not improve)." in notes(compared(tmp_path))
+
+
 def test_rows_without_a_clock_are_compared_by_images_alone(tmp_path: Path) -> None:
     for name, changes in (("a", {}), ("b", HAAR)):
         write_run(tmp_path / name, [{"images_seen": 5, "val/fd": 1.0}], changes=changes, record={"seconds": None})

@@ -101,6 +101,20 @@ def test_the_last_metric_is_that_of_the_newest_evaluation(capsys: pytest.Capture
     assert listed(capsys)[0][4] == "fd 2"
 
 
+def test_what_is_measured_between_evaluations_is_not_the_last_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    run = a_run("a/one")
+    rows = [{"images_seen": 5, "val/fd": 2.0}, {"images_seen": 9, "val/diversity": 0.5}]
+    (run.path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert listed(capsys)[0][4] == "fd 2"
+
+
+def test_a_run_that_was_stopped_ended_early(capsys: pytest.CaptureFixture[str]) -> None:
+    a_run("a/one", stopped="fd did not improve on 2 in 3 evaluations")
+    a_run("a/two", stopped=None)
+    a_run("a/three", stopped="fd did not improve on 2 in 3 evaluations", status="interrupted")
+    assert sorted(row[1] for row in listed(capsys)) == ["finished", "finished early", "interrupted"]
+
+
 def test_what_lies_in_a_run_is_not_searched(capsys: pytest.CaptureFixture[str]) -> None:
     a_run("a/one")
     a_run("a/one/samples/inner")

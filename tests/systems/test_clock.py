@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from freqgan.systems import Clock
@@ -15,6 +17,19 @@ def test_images_end_a_run() -> None:
     assert clock.finished
     assert clock.progress == 1
     assert (clock.images_seen, clock.steps, clock.generator_updates) == (24, 3, 2)
+
+
+@pytest.mark.parametrize("limit", [{"images": 20}, {"minutes": 1.0}])
+def test_a_reason_ends_a_run_and_moves_no_budget(limit: dict[str, Any]) -> None:
+    clock = Clock(**limit)
+    clock.advance(8, generator=True)
+    before = (clock.end, clock.progress)
+    clock.stopped = "it is enough"
+    assert clock.finished
+    assert (clock.end, clock.progress) == before
+    later = Clock(**limit)
+    later.load_state_dict(clock.state_dict())  # whoever decided that decides again
+    assert not later.finished
 
 
 @pytest.mark.parametrize(("images", "end"), [(None, 60_000), (500, 500)])
