@@ -109,6 +109,7 @@ class DCGANGenerator(nn.Module):
         combine: how features of the context join: concatenated, added, or as scale and shift (1 + a) · x + b.
         channels: width at half the image's size; it doubles at every halving.
         max_channels: cap of the width.
+        smallest: side of the map that the latent vector is projected to, at least.
         norm: after every hidden layer.
         head: `tanh` bounds the output to (-1, 1), `linear` does not.
 
@@ -127,13 +128,14 @@ class DCGANGenerator(nn.Module):
         combine: Combine = "concat",
         channels: int = 64,
         max_channels: int = 512,
+        smallest: int = 4,
         norm: Literal["batch", "instance", "group", "none"] = "batch",
         head: Literal["tanh", "linear"] = "tanh",
     ) -> None:
         super().__init__()
         self.count = count
         self.combine = combine
-        depth = halvings(image_size)
+        depth = halvings(image_size, smallest=smallest)
         width = widths(depth, channels=channels, max_channels=max_channels)[::-1] or [channels]
         self.start = (image_size[0] >> depth, image_size[1] >> depth, width[0])
         features = width[0] * self.start[0] * self.start[1]
@@ -203,6 +205,7 @@ class DCGANDiscriminator(nn.Module):
             a linear function of it; 0 for none.
         channels: width at half the image's size; it doubles at every halving.
         max_channels: cap of the width.
+        smallest: side of the map that the logit is made from, at least.
         norm: after every hidden layer but the first; `spectral` normalises every convolution instead.
 
     Raises:
@@ -217,12 +220,13 @@ class DCGANDiscriminator(nn.Module):
         condition_dim: int = 0,
         channels: int = 64,
         max_channels: int = 512,
+        smallest: int = 4,
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
         inputs = (in_channels,) if isinstance(in_channels, int) else tuple(in_channels)
         self.count = count = len(inputs)
-        depth = halvings(image_size)
+        depth = halvings(image_size, smallest=smallest)
         width = widths(max(1, depth), channels=channels, max_channels=max_channels)
         self.first = nn.ModuleList(
             HalvingConv2d(k, width[0]) if depth else nn.Conv2d(k, width[0], 3, 1, 1) for k in inputs
