@@ -6,6 +6,7 @@ from typing import Literal, TypedDict, final
 from torch import Tensor
 
 from freqgan.errors import UserError
+from freqgan.networks import BandDiscriminators
 from freqgan.networks.band_gans import BandGAN
 from freqgan.networks.band_generators import Teacher
 
@@ -57,11 +58,13 @@ class BandSchedule:
         self.switch = switch
 
     def resting(self, progress: float) -> frozenset[str]:
-        """Names of GANs that do not train now."""
+        """Names of GANs that do not train now; the whole image's is one while a kind of bands is yet to come."""
         if self.order == "together":
             return frozenset()
-        low_now = (progress < self.switch) == (self.order == "low_first")
-        return frozenset(gan.name for gan in self.gans if gan.low != low_now)
+        first = progress < self.switch
+        low_now = first == (self.order == "low_first")
+        resting = {gan.name for gan in self.gans if gan.low != low_now}
+        return frozenset({*resting, BandDiscriminators.WHOLE} if first else resting)
 
     def real_share(self, progress: float) -> float:
         """Share of samples that see real bands."""

@@ -28,7 +28,7 @@ class BandGame:
     def inputs(self, outputs: Outputs, side: str, resting: Collection[str]) -> dict[str, Tensor]:
         """What is judged of the `real` or the `fake` side, by GAN."""
         inputs = self.judges.inputs_of(outputs[side])
-        if self.judges.of_image is not None and not resting:
+        if self.judges.of_image is not None:
             inputs[self.judges.WHOLE] = outputs["real_image" if side == "real" else "image"]
         return {name: image for name, image in inputs.items() if name not in resting}
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from freqgan.networks.band_generators import Teacher
 from freqgan.systems.band_game import BandGame
-from freqgan.systems.blend import Players
+from freqgan.systems.players import Players
 from freqgan.systems.rules import Outputs
 
 EVERY_STEPS = 25
@@ -58,8 +58,8 @@ class BandLedger:
         logits = []
         for teacher in (Teacher(outputs["real"]), None):
             bands = generators(outputs["noise"], features=outputs["real_features"], teacher=teacher)
-            seen = bands if teacher is None else outputs["real"]
-            logits.append(self.game.logits(outputs | {"fake": bands, "seen": seen}, "fake", resting))
+            made = {"fake": bands, "seen": outputs["real"] if teacher else bands, "image": generators.image(bands)}
+            logits.append(self.game.logits(outputs | made, "fake", resting))
         generators.train()
         judges.train()
         for name, taught in logits[0].items():

@@ -62,6 +62,7 @@ class System(pl.LightningModule, ABC):
         self.clock = rules.get("clock") or Clock()
         self.rows = Rows()
         self.notes: Terms = {}  # what a step logs beside its terms, by `player/name`
+        self.inner: list[System] = []  # whose networks are part of these
         self._carried: dict[str, Tensor] = {}
         # Listed once: walking the modules costs as much as a small network's optimiser step.
         self._weights = {player: list(network.parameters()) for player, network in self.players().items()}
@@ -123,8 +124,8 @@ class System(pl.LightningModule, ABC):
 
     def carried(self, count: int) -> dict[str, Tensor] | None:
         """What the last step left; None in the first, and where a batch is not of `count` rows any more."""
-        fits = all(len(rows) == count for rows in self._carried.values())
-        return self._carried if self._carried and fits else None
+        fits = {len(rows) for rows in self._carried.values()} == {count}
+        return {name: rows.to(self.device) for name, rows in self._carried.items()} if fits else None
 
     def wants(self, player: Player, term: str) -> bool:
         """Whether a term is computed in this step."""
@@ -267,6 +268,7 @@ class System(pl.LightningModule, ABC):
         """A fresh run measures what it needs; a resumed one has it in its checkpoint."""
         if self.clock.images_seen == 0:
             self.calibrate(self.trainer.datamodule)  # type: ignore[attr-defined]
+            self.ema.restart(self.generator)
 
     def on_train_start(self) -> None:
         """Time runs from the first step; a run that was stopped behind its last one takes none."""
@@ -282,7 +284,9 @@ class System(pl.LightningModule, ABC):
         state = checkpoint["state_dict"]
         checkpoint["ema"] = {name: state.pop(name) for name in [n for n in state if n.startswith("ema.")]}
         checkpoint["clock"] = self.clock.state_dict()
-        checkpoint["carried"] = {name: gather_rows(rows) for name, rows in self._carried.items()}
+        checkpoint["carried"] = [
+            {name: gather_rows(rows) for name, rows in system._carried.items()} for system in (self, *self.inner)
+        ]
         checkpoint["global_step"] = self.clock.steps
         checkpoint.pop("loops", None)
 
@@ -290,8 +294,8 @@ class System(pl.LightningModule, ABC):
         """Undoes `on_save_checkpoint`."""
         checkpoint["state_dict"] = checkpoint["state_dict"] | checkpoint["ema"]
         self.clock.load_state_dict(checkpoint["clock"])
-        carried = checkpoint["carried"]
-        self._carried = {name: rows.chunk(world_size())[rank()].to(self.device) for name, rows in carried.items()}
+        for system, carried in zip((self, *self.inner), checkpoint["carried"], strict=True):
+            system._carried = {name: rows.chunk(world_size())[rank()] for name, rows in carried.items()}
 
 
 def _as_list(optimizers: Any) -> list[Any]:

@@ -13,16 +13,17 @@ from typing import Any, ClassVar, Unpack, final
 from torch import Tensor, nn
 
 from freqgan.losses import AdversarialLoss
-from freqgan.networks import BandGenerators
+from freqgan.networks import BandDiscriminators, BandGenerators
+from freqgan.networks.band_generators import Bands
 from freqgan.ops.noise import uniform_rows
 from freqgan.systems.band_context import BandSchedule, shown
 from freqgan.systems.band_design import DEFAULTS, Design, band_networks, described, rules_of
 from freqgan.systems.band_game import BandGame
 from freqgan.systems.band_ledger import EVERY_STEPS, BandLedger
 from freqgan.systems.base import System
-from freqgan.systems.blend import Players
 from freqgan.systems.feature_reading import FeatureReading
 from freqgan.systems.measuring import measure_samples
+from freqgan.systems.players import Players
 from freqgan.systems.rules import Batch, Known, Outputs, Scores, Terms, Weights
 from freqgan.systems.target_vectors import TargetVectors
 from freqgan.transforms import Transform
@@ -65,9 +66,11 @@ class FrequencyGAN(System):
     ) -> None:
         chosen: Any = DEFAULTS | design
         own, judges = band_networks(transform, generator, discriminator, image_size, channels, chosen)
-        rules = rules_of(design)
-        players = Players(chosen["blend"], own, judges, loss=loss, image_size=image_size, channels=channels, **rules)
-        super().__init__(generator=players.generator, discriminator=players.discriminator, **rules)
+        given = {"loss": loss, "generator": generator, "discriminator": discriminator}
+        given |= {"image_size": image_size, "channels": channels, **rules_of(design)}
+        players = Players(chosen["blend"], own, judges, **given)
+        super().__init__(generator=players.generator, discriminator=players.discriminator, **rules_of(design))
+        self.inner += players.others
         self.schedule = BandSchedule(
             own.gans, chosen["cascade_real"], chosen["training_order"], chosen["training_switch"]
         )
@@ -90,8 +93,7 @@ class FrequencyGAN(System):
         self.generators.bands.calibrate(data.evaluation_images("train", limit=CALIBRATION_IMAGES))
         if self.generators.condition is not None:
             self.generators.references.copy_(self.features.references(data.evaluation_images("train")))
-        if self._players.partner is not None:
-            self._players.partner.calibrate(data)
+        self._players.calibrate(data)
 
     def synthesize(self, batch: Batch) -> Outputs:
         """Generated and real bands at unit scale, what discriminators see of them, and the images."""
@@ -99,17 +101,11 @@ class FrequencyGAN(System):
         real = networks.bands(images)
         teacher = self.schedule.teacher(real, lambda: self.draw("real context", uniform_rows), networks.lows, progress)
         features, noise = self.features.of_real(images), self.draw("noise", self.vectors.draw)
-        made = networks(
-            noise,
-            features=features,
-            before=self.carried(len(images)) if self.stale else None,
-            teacher=teacher,
-            frozen=self.schedule.resting(progress),
-        )
+        before, resting = self.carried(len(images)), self.schedule.resting(progress)
+        made = networks(noise, features=features, before=before, teacher=teacher, frozen=resting)
         if self.stale:
             self.carry(made)
-        fake, other = self._players.superposed(made, batch, self.rows)
-        image = networks.image(fake)
+        fake, image, other = self._players.superposed(made, batch, self.rows)
         return {
             "noise": noise,
             "real": real,
@@ -127,7 +123,7 @@ class FrequencyGAN(System):
         resting = self.schedule.resting(self.clock.progress)
         terms = self.game.generator_terms(outputs, resting)
         for name, loss in self.image_losses.items():
-            if loss is not None and not resting and self.wants("generator", name):
+            if loss is not None and BandDiscriminators.WHOLE not in resting and self.wants("generator", name):
                 terms[name] = loss(outputs["image"], batch["image"])
         return terms | self._players.terms("generator", batch, outputs["other"])
 
@@ -151,23 +147,23 @@ class FrequencyGAN(System):
         if "reference" in wishes:
             self.features.aim(wishes["reference"], self.image_shape)
 
-    def sample_bands(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> dict[str, Tensor]:
-        """Bands at unit scale of samples first … first + count."""
+    def sample_bands(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> tuple[Bands, Tensor]:
+        """Bands at unit scale and images in [-1, 1] of samples first … first + count."""
         frame = self.vectors.of_samples(first, count, seed=seed).to(self.device)
         with self.kept_generator(weights):
-            bands = self.generators(
-                frame, features=self.generators.features_of(first, count, seed=seed, wanted=self.features.wanted)
-            )
-            return self._players.superposed_samples(bands, first, seed=seed)
+            features = self.generators.features_of(first, count, seed=seed, wanted=self.features.wanted)
+            made = self.generators(frame, features=features)
+            bands, image = self._players.superposed_samples(made, first, seed=seed)
+        return bands, image.clamp(-1, 1)
 
     def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
         """Images in [-1, 1] of samples first … first + count."""
-        return self.generators.image(self.sample_bands(first, count, seed=seed, weights=weights)).clamp(-1, 1)
+        return self.sample_bands(first, count, seed=seed, weights=weights)[1]
 
     def pictures(self, count: int, *, seed: int) -> dict[str, Tensor]:
         """Images, and every band at unit scale."""
-        bands = self.sample_bands(0, count, seed=seed)
-        return {"images": self.generators.image(bands).clamp(-1, 1)} | (bands if len(bands) > 1 else {})
+        bands, image = self.sample_bands(0, count, seed=seed)
+        return {"images": image} | (bands if len(bands) > 1 else {})
 
     def sample_ids(self, count: int, *, seed: int) -> list[str]:
         """The seed and number of each sample's noise."""

@@ -27,6 +27,11 @@ class MovingAverage(AveragedModel):
         self.rampup = rampup
         self._share = 1.0
 
+    def restart(self, network: nn.Module) -> None:
+        """Forgets: the average is the network as it is now."""
+        self.module.load_state_dict(network.state_dict())
+        self.n_averaged.zero_()
+
     def update(self, network: nn.Module, images: int, *, seen: int) -> None:
         """Takes the weights of this moment in.
 

@@ -6,6 +6,7 @@ the same target vector goes to every generator, or noise to each, and it may be 
 
 from pathlib import Path
 from typing import Literal, final
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ class TargetVectors:
             return
         try:
             given = torch.from_numpy(np.load(Path(target).expanduser(), allow_pickle=False).astype(np.float32))
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, EOFError, BadZipFile, ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 f"target={target} is neither frame nor shared nor a .npy file of numbers: {error}"
             ) from error

@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -133,3 +134,62 @@ def test_player_overrides_and_schedule_reach_the_optimiser() -> None:
         toy.run(1)
         rates.append([group["lr"] for optimizer in toy.optimizers() for group in optimizer.param_groups])
     assert rates == [[0.2, 0.1], [0.2, 0.1], [0.2, 0.1], [0.1, 0.05]]
+
+
+def test_notes_are_logged_beside_the_terms_of_their_step_alone() -> None:
+    toy = Toy()
+    toy.noted = {"discriminator/accuracy": torch.ones(())}
+    (log,) = toy.run(1)
+    assert set(log) == {
+        *("discriminator/adversarial", "discriminator/lazy", "discriminator/accuracy"),
+        "generator/adversarial",
+    }
+    toy.noted = {}
+    assert "discriminator/accuracy" not in toy.run(1)[0]
+
+
+@pytest.mark.parametrize("images_seen", [0, 64])
+def test_fresh_runs_alone_are_calibrated_and_averages_begin_there(images_seen: int) -> None:
+    toy = Toy()
+    toy.clock.images_seen = images_seen
+    toy._trainer = SimpleNamespace(datamodule="the data")
+    with torch.no_grad():
+        toy.generator.weight.fill_(7.0)
+    toy.on_fit_start()
+    assert toy.calls == ([] if images_seen else ["calibrate with the data"])
+    assert torch.equal(toy.ema.module.weight, toy.generator.weight) == (images_seen == 0)
+
+
+def test_rows_are_carried_to_the_next_step_and_over_a_checkpoint_with_those_of_inner_systems() -> None:
+    def nested() -> Toy:
+        toy = Toy()
+        toy.inner.append(Toy())
+        return toy
+
+    toy, other = nested(), nested()
+    assert toy.carried(2) is None
+    for system, value in ((toy, 1.0), (toy.inner[0], 2.0)):
+        system.carry({"rows": torch.full((2, 3), value, requires_grad=True)})
+    checkpoint: dict[str, Any] = {"state_dict": toy.state_dict()}
+    toy.on_save_checkpoint(checkpoint)
+    other.on_load_checkpoint(checkpoint)
+    for system, value in ((other, 1.0), (other.inner[0], 2.0)):
+        carried = system.carried(2)
+        assert carried is not None
+        assert torch.equal(carried["rows"], torch.full((2, 3), value))
+        assert not carried["rows"].requires_grad
+        assert system.carried(3) is None, "the batch has another size now"
+
+
+@pytest.mark.parametrize("weights", ["ema", "raw"])
+def test_the_kept_generator_is_evaluated_and_then_trains_on(weights: Any) -> None:
+    toy = Toy()
+    with torch.no_grad():
+        toy.ema.module.weight.fill_(3.0)
+    with toy.kept_generator(weights) as generator:
+        assert not generator.training
+        assert not generator(torch.ones(1, 3)).requires_grad
+        assert bool((generator.weight == 3.0).all()) == (weights == "ema")
+    assert toy.generator.training
+    assert generator is toy.generator
+    assert not bool((generator.weight == 3.0).any())

@@ -27,6 +27,7 @@ class Toy(System):
             **rules,
         )
         self.calls: list[str] = []
+        self.noted: Terms = {}
         self._built = self.configure_optimizers()
 
     def optimizers(self, use_pl_optimizer: bool = True) -> Any:
@@ -34,6 +35,9 @@ class Toy(System):
 
     def manual_backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         loss.backward()
+
+    def calibrate(self, data: Any) -> None:
+        self.calls.append(f"calibrate with {data}")
 
     def synthesize(self, batch: Batch) -> Outputs:
         self.calls.append("synthesize" if torch.is_grad_enabled() else "synthesize without graph")
@@ -51,6 +55,7 @@ class Toy(System):
         terms = {"adversarial": (fake.mean() - real.mean()).tanh()}
         if self.wants("discriminator", "lazy"):
             terms["lazy"] = self.discriminator.weight.square().sum()
+        self.notes |= self.noted
         return terms
 
     def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
