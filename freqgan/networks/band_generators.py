@@ -160,7 +160,7 @@ class BandGenerators(nn.Module):
         if self.condition is None:
             return None
         if wanted is not None:
-            return wanted.expand(count, -1)
+            return wanted.to(self.references).expand(count, -1)
         chosen = [key(seed, "reference", number) % REFERENCES for number in range(first, first + count)]
         return self.references[chosen]
 
@@ -181,11 +181,14 @@ class BandGenerators(nn.Module):
         waits = before is None and not (teacher is not None and teacher.rows is None)
         for stack, members in self.order(waits=waits):
             contexts = [self._context(self.gans[i], bands, before, teacher, len(frame)) for i in members]
-            with torch.set_grad_enabled(torch.is_grad_enabled() and self.gans[members[0]].name not in frozen):
+            active = self.gans[members[0]].name not in frozen
+            if stack.training != (self.training and active):
+                stack.train(self.training and active)
+            with torch.set_grad_enabled(torch.is_grad_enabled() and active):
                 images = stack(frame[:, members], contexts, members)
             for i, image in zip(members, images, strict=True):
                 made[i] = parted_bands(self.gans[i], image, self.shapes)
-            self._complete(bands, made)
+            self._complete(bands, made, frozen)
         return bands
 
     def order(self, *, waits: bool) -> Iterator[tuple[GeneratorStack, list[int]]]:
@@ -199,8 +202,10 @@ class BandGenerators(nn.Module):
             if i in done:
                 continue
             stack = self._stack_of(i)
-            together = not done.intersection(stack.members) and all(self._is_ready(j, done) for j in stack.members)
-            members = stack.members if together or not waits else [i]
+            together = not waits or (
+                done.isdisjoint(stack.members) and all(self._is_ready(j, done) for j in stack.members)
+            )
+            members = stack.members if together else [i]
             yield stack, members
             done.update(members)
 
@@ -218,7 +223,7 @@ class BandGenerators(nn.Module):
         coarser = self.bands.level_names(level) if level is not None else []
         return all(i in done for i in self.makers[name]) and all(self._is_there(other, done) for other in coarser)
 
-    def _complete(self, bands: Bands, made: Mapping[int, Bands]) -> None:
+    def _complete(self, bands: Bands, made: Mapping[int, Bands], frozen: Collection[str]) -> None:
         """Adds every band of which all parts are there."""
         for name in self.bands.names:
             level = self.lifted.get(name)
@@ -228,12 +233,13 @@ class BandGenerators(nn.Module):
             parts = [made[i][name] for i in self.makers[name]]
             if level is not None:
                 parts.append(self.bands.lift(level, bands))
-            bands[name] = self._averaged(name, parts)
+            resting = all(self.gans[i].name in frozen for i in self.makers[name])
+            bands[name] = self._averaged(name, parts, resting=resting)
 
-    def _averaged(self, name: str, parts: Sequence[Tensor]) -> Tensor:
+    def _averaged(self, name: str, parts: Sequence[Tensor], *, resting: bool) -> Tensor:
         if len(parts) == 1:
             return parts[0]
-        weights = self.shares[name].softmax(0)
+        weights = (self.shares[name].detach() if resting else self.shares[name]).softmax(0)
         return torch.stack([part * weight for part, weight in zip(parts, weights, strict=True)]).sum(0)
 
     def _context(

@@ -171,10 +171,8 @@ class System(pl.LightningModule, ABC):
         # One forward pass serves both players; parts make their own for each, since keeping them all saves no memory.
         outputs = [self.forward_part(parts[0], graph=due)] if len(parts) == 1 else [None] * len(parts)
         turns: list[Player] = ["discriminator", "generator"]
-        if self.order == "generator_first":
-            turns.reverse()
         log: dict[str, Tensor] = {}
-        for player in turns:
+        for player in turns if self.order == "discriminator_first" else turns[::-1]:
             if player in self._weights and (due or player == "discriminator"):
                 log |= self._turn(player, parts, outputs)
         if due:
@@ -284,9 +282,8 @@ class System(pl.LightningModule, ABC):
         state = checkpoint["state_dict"]
         checkpoint["ema"] = {name: state.pop(name) for name in [n for n in state if n.startswith("ema.")]}
         checkpoint["clock"] = self.clock.state_dict()
-        checkpoint["carried"] = [
-            {name: gather_rows(rows) for name, rows in system._carried.items()} for system in (self, *self.inner)
-        ]
+        systems = (self, *self.inner)
+        checkpoint["carried"] = [{name: gather_rows(rows) for name, rows in s._carried.items()} for s in systems]
         checkpoint["global_step"] = self.clock.steps
         checkpoint.pop("loops", None)
 

@@ -60,12 +60,13 @@ class Players:
         return self._mixed(bands, image, self.generator.classes_of(first, count, seed=seed))
 
     def _mixed(self, bands: Bands, other: Tensor, classes: Tensor | None) -> tuple[Bands, Tensor]:
-        """Bands and image; superposed bands would make the same image, but for rounding."""
-        of_other = self.generators.bands(other)
+        """Bands and image; the bands would make the same image, but for rounding."""
+        scale = self.generators.bands
+        mine, theirs = scale.unscaled(bands), scale.transform(other)
         *mixed, image = self.generator(
-            [*bands.values(), self.generators.image(bands)], [*(of_other[name] for name in bands), other], classes
+            [*mine.values(), self.generators.image(bands)], [*(theirs[name] for name in mine), other], classes
         )
-        return dict(zip(bands, mixed, strict=True)), image
+        return scale.scaled(dict(zip(mine, mixed, strict=True))), image
 
     def calibrate(self, data: Any) -> None:
         """What the other system has to know before its first step."""

@@ -57,9 +57,15 @@ class UnitScale(nn.Module):
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> dict[str, Tensor]:
         """Bands at unit scale."""
-        bands = self.transform(images)
-        scales = zip(self.names, self.scales, strict=True)
-        return {name: self._compressed(name, bands[name] / scale) for name, scale in scales}
+        return self.scaled(self.transform(images))
+
+    def scaled(self, raw: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The transform's bands, some or all, at unit scale."""
+        return {name: self._compressed(name, band / self._scale(name)) for name, band in raw.items()}
+
+    def unscaled(self, bands: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The transform's bands, some or all, of those at unit scale."""
+        return {name: self._expanded(name, band) * self._scale(name) for name, band in bands.items()}
 
     def level_names(self, level: int) -> list[str]:
         """Bands of one level, its low image first."""
@@ -72,18 +78,20 @@ class UnitScale(nn.Module):
             level: from the coarsest to 1; 0 for a transform without resolutions.
             bands: those of `level_names(level)` at least.
         """
-        # A scale of one dimension promotes bf16 to its float32; one of none would be rounded to bf16.
-        scales = dict(zip(self.names, self.scales.split(1), strict=True))
-        raw = {name: self._expanded(name, bands[name]) * scales[name] for name in self.level_names(level)}
+        raw = self.unscaled({name: bands[name] for name in self.level_names(level)})
         if level == 0:
             return self.transform.inverse(raw)
         assert isinstance(self.transform, EveryLow | Pyramid)
         low: Tensor = self.transform.lift(level, raw)
-        return low if level == 1 else low / scales[self.level_names(level - 1)[0]]
+        return low if level == 1 else low / self._scale(self.level_names(level - 1)[0])
 
     def image(self, bands: Mapping[str, Tensor]) -> Float[Tensor, "b c h w"]:
         """The image of bands at unit scale: what those of the finest level make."""
         return self.lift(self.bands[-1].level, bands)
+
+    def _scale(self, name: str) -> Tensor:
+        """Of one dimension, which promotes bf16 to its float32; one of none would be rounded to bf16."""
+        return self.scales[self.names.index(name)][None]
 
     def _compressed(self, name: str, band: Tensor) -> Tensor:
         return compress(band, self.companding) if self.companding and name in self._high else band

@@ -3,32 +3,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from freqgan.errors import UserError
-from freqgan.networks import DCGANDiscriminator, DCGANGenerator
-from freqgan.ops.keyed_random import torch_generator
 from freqgan.systems.rules import Rows
 from freqgan.transforms import Identity, WaveletTransform
-from tests.systems.small import SIZE, batch, ready, system
-
-
-def test_identity_is_one_plain_dcgan() -> None:
-    built = system(Identity(), image_size=64, latent_dim=100)
-    assert list(built.generator.of) == list(built.discriminator.of) == ["image"]
-    plain: list[nn.Module] = [
-        DCGANGenerator(latent_dim=100, out_channels=3, image_size=(64, 64), channels=4, max_channels=8, norm="none"),
-        DCGANDiscriminator(in_channels=3, image_size=(64, 64), channels=4, max_channels=8, norm="none"),
-    ]
-    for ours, theirs in zip((built.generator, built.discriminator), plain, strict=True):
-        theirs.load_state_dict(ours.of["image"].state_dict())  # type: ignore[union-attr]
-    generator, discriminator = plain
-    frame = built.frame(torch.Generator().manual_seed(0), 2)
-    image = built.generator(frame)["image"]
-    assert torch.equal(image, generator(frame[:, 0]))
-    assert torch.equal(built.discriminator({"image": image})["image"], discriminator(image))
-    frames = torch.cat([built.frame(torch_generator(0, "sample", number), 1) for number in range(2)])
-    assert torch.equal(built.sample(0, 2, seed=0, weights="raw"), generator(frames[:, 0]))
+from tests.systems.small import SIZE, batch, changed, data, names, ready, system, two_levels, weights
 
 
 @pytest.mark.parametrize(
@@ -38,7 +17,7 @@ def test_identity_is_one_plain_dcgan() -> None:
         (
             2,
             {"LL2": (3, 4, 4), "HL2": (3, 4, 4), "LH2": (3, 4, 4), "HH2": (3, 4, 4)}
-            | {"HL1": (3, 8, 8), "LH1": (3, 8, 8), "HH1": (3, 8, 8)},
+            | {"LL1": (3, 8, 8), "HL1": (3, 8, 8), "LH1": (3, 8, 8), "HH1": (3, 8, 8)},
         ),
     ],
 )
@@ -47,11 +26,11 @@ def test_a_gan_for_every_band(levels: int, shapes: dict[str, tuple[int, int, int
     outputs = ready(built)
     for kind in ("fake", "real"):
         assert {name: tuple(band.shape[1:]) for name, band in outputs[kind].items()} == shapes
-    assert list(built.generator.of) == list(built.discriminator.of) == list(shapes)
-    # Each sees all bands before its own, three channels apiece: its first convolution takes them beside its own.
-    for i, name in enumerate(shapes):
-        context = built.discriminator.context(name, outputs["real"])
-        assert (0 if context is None else context.shape[1]) == 3 * i
+    assert names(built) == list(built.game.judges.gans) == list(shapes)
+    # Each sees all bands before its own, three channels apiece.
+    contexts = built.game.judges.contexts_of(outputs["real"])
+    seen = [0 if context is None else context.shape[1] // 3 for context in contexts.values()]
+    assert seen == [0, 1, 2, 3] * levels
     assert built.sample(0, 2, seed=0).shape == (2, 3, SIZE, SIZE)
 
 
@@ -65,53 +44,16 @@ def test_rows_of_the_description() -> None:
         ("HH1", "3x8x8", "LH1"),
     ]
     for player, network in built.players().items():
+        # Networks side by side are described by their mean.
         assert sum(int(row[player]) for row in rows) == sum(p.numel() for p in network.parameters())
     # Band LL1: 8 latent numbers to 4 channels of 4x4, then a transposed convolution to 3 channels with bias.
     assert rows[0]["generator"] == 8 * 4 * 16 + 16 * 4 * 3 + 3
-    # And a convolution to 4 channels with bias, then 4x4x4 to a logit.
-    assert rows[0]["discriminator"] == 16 * 3 * 4 + 4 + 16 * 4 + 1
-
-
-@pytest.mark.parametrize(
-    ("settings", "problem", "fix"),
-    [
-        ({"latent_dim": 3}, "model.latent_dim=3 is too small for 4", "at least 4"),
-        ({"transform": Identity(), "image_size": 33}, "data.image_size=33", "the nearest sizes are 28 and 32"),
-        ({"image_size": 33}, "data.image_size=33", "the nearest sizes are 28 and 32"),
-        (
-            {"transform": WaveletTransform("haar", levels=3), "latent_dim": 10},
-            "data.image_size=16",
-            "lower transform.levels",
-        ),
-        (
-            {"transform": WaveletTransform("haar", levels=5)},
-            "image_size of at least 17, got 16",
-            "transform.levels=4",
-        ),
-        ({"cascade": {"LL1": ["HH1"]}}, "model.cascade.LL1: HH1 is not made before it", "it may see none"),
-    ],
-)
-def test_what_cannot_be_built_says_what_to_change(settings: dict[str, Any], problem: str, fix: str) -> None:
-    with pytest.raises(UserError) as caught:
-        system(**settings)
-    assert problem in str(caught.value)
-    assert fix in str(caught.value)
-
-
-@pytest.mark.parametrize("levels", [1, 2])
-def test_rows_of_a_frame_are_orthogonal(levels: int) -> None:
-    built = system(WaveletTransform("haar", levels=levels))
-    frame = built.frame(torch.Generator().manual_seed(0), 5)
-    bands = 3 * levels + 1
-    assert frame.shape == (5, bands, 8)
-    products = frame @ frame.transpose(1, 2)
-    diagonal = torch.diag_embed(torch.diagonal(products, dim1=1, dim2=2))
-    assert (products - diagonal).abs().max() < 1e-4 * diagonal.max()
-    assert diagonal.diagonal(dim1=1, dim2=2).min() > 0
+    # And four convolutions to 4 channels with bias, three of them with a context, then 4x4x4 to a logit.
+    assert rows[0]["discriminator"] == (16 * (3 + 6 + 6 + 6) * 4 + 4 * (4 + 16 * 4 + 1)) // 4
 
 
 def test_a_sample_is_a_function_of_seed_and_number() -> None:
-    built = system(norm="batch")
+    built = system(norm="batch", cascade="previous")  # three of its generators are one network
     whole = built.sample(0, 10, seed=1)
     torch.testing.assert_close(
         whole, torch.cat([built.sample(0, 4, seed=1), built.sample(4, 6, seed=1)]), atol=1e-6, rtol=0
@@ -157,35 +99,34 @@ def test_parts_of_a_batch_give_the_same_step() -> None:
         assert log["generator/HH1/adversarial"].isfinite()
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], value, atol=1e-6, rtol=1e-5)
-    assert not torch.equal(system().generator.of["HH1"].project.weight, whole.generator.of["HH1"].project.weight)
+    assert changed(weights(system(), "generator"), weights(whole, "generator")) == set(names(whole))
 
 
-@pytest.mark.parametrize("images_seen", [0, 64])
-def test_bands_are_measured_by_fresh_runs_alone(images_seen: int) -> None:
+def test_scales_are_measured_on_the_training_split_before_the_first_sample() -> None:
     asked: list[Any] = []
 
     def evaluation_images(split: str, *, limit: int) -> list[Tensor]:
         asked.append((split, limit))
         return [batch()["image"]]
 
-    built = system(band_scale="max")
-    built.clock.images_seen = images_seen
+    built = system()
     built._trainer = SimpleNamespace(datamodule=SimpleNamespace(evaluation_images=evaluation_images))
     built.on_fit_start()
-    assert asked == ([] if images_seen else [("train", 4096)])
-    assert torch.equal(built.bands.scales, torch.ones(4)) == bool(images_seen)
+    assert asked == [("train", 4096)]
+    assert not torch.equal(built.generators.bands.scales, torch.ones(4))
+    assert torch.equal(built.sample(0, 1, seed=0), built.sample(0, 1, seed=0, weights="raw"))
 
 
 def test_scales_and_averages_are_in_the_checkpoint() -> None:
-    built = system()
-    built.bands.calibrate([batch()["image"]], "max")
+    built = system(two_levels())
+    built.calibrate(data())
     built.training_step(batch(), 0)
     checkpoint: dict[str, Any] = {"state_dict": built.state_dict(), "loops": {}}
     built.on_save_checkpoint(checkpoint)
-    assert torch.equal(checkpoint["state_dict"]["bands.scales"], built.bands.scales)
+    assert torch.equal(checkpoint["state_dict"]["generator.bands.scales"], built.generators.bands.scales)
     assert checkpoint["ema"]
     assert not any(name.startswith("ema.") for name in checkpoint["state_dict"])
-    other = system()
+    other = system(two_levels())
     other.on_load_checkpoint(checkpoint)
     other.load_state_dict(checkpoint["state_dict"])
     assert other.clock.images_seen == 6
@@ -206,4 +147,4 @@ def test_a_protocol_gets_samples_reals_and_bands(tmp_path: Any) -> None:
     assert values == {"fd": 1.0}
     assert torch.equal(asked["generated"], built.sample(2, 3, seed=4, weights="raw"))
     assert (asked["real"], asked["fingerprint"], asked["cache_dir"]) == ("images of val", "abc_val", tmp_path)
-    assert list(asked["bands"](batch()["image"])) == built.names
+    assert list(asked["bands"](batch()["image"])) == names(built)

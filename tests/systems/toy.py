@@ -1,5 +1,6 @@
 """A smallest method: two linear networks, run without a Trainer."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -57,6 +58,9 @@ class Toy(System):
             terms["lazy"] = self.discriminator.weight.square().sum()
         self.notes |= self.noted
         return terms
+
+    def aim(self, wishes: Mapping[str, str]) -> None:
+        pass
 
     def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
         with self.kept_generator(weights) as generator:
