@@ -56,14 +56,21 @@ class Blend:
         self.num_classes = num_classes if alpha == "per_class" else None
 
     def partner(self, **given: Any) -> System:
-        """The other system, from its own config and what is given of what that leaves open."""
+        """The other system, from its own config and what is given of what that leaves open.
+
+        Raises:
+            UserError: the config is none of a model.
+        """
         assert isinstance(self.generator, partial)
-        accepted = inspect.signature(self.generator.func).parameters
+        kind = self.generator.func
+        if not (isinstance(kind, type) and issubclass(kind, System)):
+            raise UserError(f"model.blend.generator builds {kind.__name__}, wanted a model")
+        accepted = inspect.signature(kind).parameters
         anything = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
         own = self.generator.keywords
-        built = self.generator(**{k: v for k, v in given.items() if k not in own and (anything or k in accepted)})
-        if not isinstance(built, System):
-            raise UserError(f"model.blend.generator builds {type(built).__name__}, wanted a model")
+        built: System = self.generator(
+            **{name: part for name, part in given.items() if name not in own and (anything or name in accepted)}
+        )
         del built.ema  # the average of the whole holds this generator's too
         return built
 
@@ -90,7 +97,7 @@ class BlendedGenerator(nn.Module):
         """α · own + (1 − α) · other, each (b, c, h, w); exactly one of them where α is 0 or 1."""
         if self.training:
             self.alpha.data.clamp_(0, 1)  # a projected step: α may come back from its bounds
-        alpha = self.alpha.clamp(0, 1)
+        alpha = self.alpha if self.training else self.alpha.clamp(0, 1)
         if self.num_classes is not None:
             alpha = alpha[self._known(classes).to(alpha.device)]
         alpha = alpha.view(-1, 1, 1, 1)

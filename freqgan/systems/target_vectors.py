@@ -55,7 +55,8 @@ class TargetVectors:
         if target in ("frame", "shared"):
             return
         try:
-            given = torch.from_numpy(np.load(Path(target).expanduser(), allow_pickle=False).astype(np.float32))
+            with Path(target).expanduser().open("rb") as file:
+                given = torch.from_numpy(np.load(file, allow_pickle=False).astype(np.float32))
         except (OSError, EOFError, BadZipFile, ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 f"target={target} is neither frame nor shared nor a .npy file of numbers: {error}"
