@@ -35,6 +35,16 @@ def summary(file: Path) -> str:
     return ""
 
 
+def _chosen(file: Path) -> dict[str, Any]:
+    """Group to option in a file's defaults list, which stands before its first empty line."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8").partition("\n\n")[0])
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}  # told where the file is composed
+    entries = content.get("defaults") or [] if isinstance(content, dict) else []
+    return {name: option for entry in entries if isinstance(entry, dict) for name, option in entry.items()}
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The words of some conf folders; where two define the same option, the first one counts.
@@ -67,13 +77,11 @@ class Vocabulary:
         return found
 
     def inner_groups(self, group: str) -> dict[str, str | None]:
-        """Groups within a group, chosen in the defaults lists of its options, with the first such choice."""
+        """Groups within a group, chosen in the defaults lists of its options, with that choice."""
         found: dict[str, str | None] = {}
         for file in (file for folder in self.folders for file in sorted((folder / group).glob("*.yaml"))):
-            content = yaml.safe_load(file.read_text(encoding="utf-8"))
-            entries = content.get("defaults", []) if isinstance(content, dict) else []
-            for name, option in (pair for entry in entries if isinstance(entry, dict) for pair in entry.items()):
-                if name.isidentifier() and self.is_group(f"{group}/{name}"):
+            for name, option in _chosen(file).items():
+                if self.is_group(f"{group}/{name}"):
                     found.setdefault(name, option)
         return found
 
