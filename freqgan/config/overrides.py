@@ -163,8 +163,13 @@ class CommandLine:
         return override
 
     def for_hydra(self, override: Override) -> str:
-        """The override's text: a group that the verb has is never added twice, any other key may be new."""
+        """The override's text: a group that the verb has is never added twice, any other key may be new.
+
+        A group at another place, as in model@model.blend.generator=<option>, is merged into what is there.
+        """
         text = str(override.input_line)
+        if override.package is not None and override.type != OverrideType.DEL:
+            return "+" + text.lstrip("+")
         if override.key_or_group in self.defaults:
             return text.lstrip("+")
         if override.type == OverrideType.DEL or override.is_hydra_override() or self._is_group(override):

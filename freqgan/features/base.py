@@ -100,7 +100,9 @@ class FeatureNetwork(nn.Module, ABC):
 
     def _run(self, network: nn.Sequential, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         outputs: dict[str, Tensor] = {}
-        with _precise_arithmetic(), self._autocast(images.device.type):
+        # What a step will cost is computed on the meta device, which autocast does not know.
+        kind = "cpu" if images.is_meta else images.device.type
+        with _precise_arithmetic(), self._autocast(kind):
             x = self.prepare(images.float().expand(-1, 3, -1, -1))
             x = x.contiguous(memory_format=torch.channels_last)
             for name, layer in network.named_children():
