@@ -202,10 +202,8 @@ class BandGenerators(nn.Module):
             if i in done:
                 continue
             stack = self._stack_of(i)
-            together = not waits or (
-                done.isdisjoint(stack.members) and all(self._is_ready(j, done) for j in stack.members)
-            )
-            members = stack.members if together else [i]
+            together = not done.intersection(stack.members) and all(self._is_ready(j, done) for j in stack.members)
+            members = stack.members if together or not waits else [i]
             yield stack, members
             done.update(members)
 

@@ -28,7 +28,8 @@ class _Moments(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
         # Running statistics in float32 make those of half-precision inputs float32 as well.
         running = torch.zeros(2, x.shape[1], dtype=torch.promote_types(x.dtype, torch.float32), device=x.device)
-        mean, variance = torch.batch_norm_update_stats(x, running[0], running[1], 0.0)
+        # A step's cost is counted on the meta device, which the fused layer does not know.
+        mean, variance = running if x.is_meta else torch.batch_norm_update_stats(x, running[0], running[1], 0.0)
         ctx.save_for_backward(x, mean)
         return mean, variance
 

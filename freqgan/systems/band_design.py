@@ -1,23 +1,18 @@
-"""The choices that the source of the frequency GAN leaves open, and the networks that follow from them."""
+"""The choices that the source of the frequency GAN leaves open."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Literal, cast
 
 from torch import nn
 
-from freqgan.errors import UserError
 from freqgan.losses import FocalFrequencyLoss
-from freqgan.networks import BandDiscriminators, BandGAN, BandGenerators, connect, group_bands
 from freqgan.networks.band_gans import Cascade, Grouping, Scope
 from freqgan.networks.dcgan import Combine
-from freqgan.networks.halving import refuse_size
 from freqgan.systems.band_context import Order, RealContext
 from freqgan.systems.blend import Blend
 from freqgan.systems.feature_reading import FeatureReading
 from freqgan.systems.rules import Rules
-from freqgan.transforms import Transform
-from freqgan.transforms.unit_scale import Statistic, UnitScale
+from freqgan.transforms.unit_scale import Statistic
 
 Networks = Callable[..., nn.Module]
 
@@ -109,86 +104,3 @@ DEFAULTS = {
 def rules_of(design: Design) -> Rules:
     """Those of the settings that every system has."""
     return cast(Rules, {name: value for name, value in design.items() if name in Rules.__annotations__})
-
-
-def band_networks(
-    transform: Transform, generator: Networks, discriminator: Networks, size: int, channels: int, design: Design
-) -> tuple[BandGenerators, BandDiscriminators]:
-    """The generators and the discriminators of a design.
-
-    Args:
-        transform: splits images into bands.
-        generator: makes generators side by side, see `freqgan.networks.BandGenerators`.
-        discriminator: makes discriminators side by side, see `freqgan.networks.BandDiscriminators`.
-        size: height and width of the images.
-        channels: channels of the images.
-        design: see there.
-    """
-    refuse_size(size, lambda side: [band.shape[1:] for band in transform.bands((side, side))])
-    bands = UnitScale(
-        transform, image_size=size, channels=channels, statistic=design["band_scale"], companding=design["companding"]
-    )
-    gans = connected_gans(transform, bands, design)
-    if design["noise"] == "orthogonal" and design["latent_dim"] < len(gans):
-        raise UserError(
-            f"model.latent_dim={design['latent_dim']} is too small for {len(gans)} orthogonal noise vectors, one per "
-            f"GAN: set it to at least {len(gans)}, or model.noise=independent"
-        )
-    apart = bool(design["training_order"] != "together" or design["low_generator"] or design["low_discriminator"])
-    features = design["features"] or FeatureReading()
-    generators = BandGenerators(
-        bands,
-        gans,
-        generator=partial(generator, combine=design["cascade_combine"]),
-        latent_dim=design["latent_dim"],
-        low=design["low_generator"],
-        apart=apart,
-        passes=design["passes"],
-        cascade_gradient=design["cascade_gradient"],
-        feature_dim=features.generator_dim,
-        condition_dim=features.condition_dim,
-    )
-    discriminators = BandDiscriminators(
-        gans,
-        generators.shapes,
-        discriminator=discriminator,
-        low=design["low_discriminator"],
-        apart=apart,
-        sees_context=design["cascade_discriminator"],
-        image=design["image_discriminator"],
-        image_shape=(channels, size, size),
-        feature_dim=features.discriminator_dim,
-        condition_dim=features.condition_dim,
-    )
-    return generators, discriminators
-
-
-def connected_gans(transform: Transform, bands: UnitScale, design: Design) -> list[BandGAN]:
-    """Which GANs there are and what they see.
-
-    Raises:
-        UserError: settings that contradict each other.
-    """
-    stale = design["cascade_iteration"] == "step"
-    if design["passes"] < 1:
-        raise UserError(f"model.passes={design['passes']} must be at least 1")
-    if stale and design.get("accumulate", 1) > 1:
-        raise UserError("model.cascade_iteration=step needs whole batches: set model.accumulate=1")
-    made = [band for band in bands.bands if design["low_bands"] == "every" or band.name in transform.names]
-    gans = group_bands(made, design["gans"])
-    loop = design["passes"] > 1 or stale
-    return connect(gans, bands.bands, design["cascade"], scope=design["cascade_scope"], loop=loop)
-
-
-def described(generators: BandGenerators, judges: BandDiscriminators) -> list[dict[str, str | int]]:
-    """A row per GAN: its bands, their shape, what it sees, and its share of the networks' weights."""
-    return [
-        {
-            "band": gan.name,
-            "shape": "x".join(map(str, gan.shape)),
-            "sees": " ".join(gan.sees) or "noise alone",
-            "generator": generators.parameters_of(i),
-            "discriminator": judges.parameters_of(gan.name),
-        }
-        for i, gan in enumerate(generators.gans)
-    ]

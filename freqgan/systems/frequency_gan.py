@@ -17,9 +17,10 @@ from freqgan.networks import BandDiscriminators, BandGenerators
 from freqgan.networks.band_generators import Bands
 from freqgan.ops.noise import uniform_rows
 from freqgan.systems.band_context import BandSchedule, shown
-from freqgan.systems.band_design import DEFAULTS, Design, band_networks, described, rules_of
+from freqgan.systems.band_design import DEFAULTS, Design, rules_of
 from freqgan.systems.band_game import BandGame
 from freqgan.systems.band_ledger import EVERY_STEPS, BandLedger
+from freqgan.systems.band_networks import band_networks, described
 from freqgan.systems.base import System
 from freqgan.systems.feature_reading import FeatureReading
 from freqgan.systems.measuring import measure_samples

@@ -89,6 +89,14 @@ def test_three_levels_with_every_low_band_are_twelve_generators_and_the_image_te
     assert set(every.generators.shares) == {"LL2", "LL1"}
 
 
+def test_networks_of_low_bands_have_widths_of_their_own() -> None:
+    usual, wide = ({"channels": channels, "max_channels": 2 * channels} for channels in (4, 8))
+    plain, built = (system(two_levels(), low_generator=low, low_discriminator=low) for low in (usual, wide))
+    for player in ("generator", "discriminator"):
+        before, after = ({row["band"]: row[player] for row in of.describe()} for of in (plain, built))
+        assert {name for name in before if after[name] != before[name]} == {"LL2", "LL1"}, player
+
+
 @pytest.mark.parametrize("combine", ["concat", "add", "modulate"])
 def test_how_contexts_join_is_the_generators_matter(combine: str) -> None:
     built = system(cascade_combine=combine)
