@@ -165,7 +165,9 @@ def tensors(value: Any, path: str = "") -> dict[str, Any]:
     elif isinstance(value, list | tuple):
         items = [(str(i), item) for i, item in enumerate(value)]
     elif isinstance(value, torch.Tensor):
-        return {path: (value.dtype, tuple(value.shape), value.contiguous().view(-1).numpy().tobytes())}
+        return {
+            path: (value.dtype, tuple(value.shape), value.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        }
     else:
         return {path: value}
     leaves: dict[str, Any] = {}

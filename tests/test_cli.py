@@ -295,6 +295,16 @@ def test_keys_left_to_their_default_in_python_can_be_set(capsys: pytest.CaptureF
     assert "eps" not in composed(capsys, "train")["optim"]
 
 
+def test_a_group_can_be_composed_at_another_place(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("model@model.blend.generator=frequency_gan", "transform@model.blend.generator.transform=dct")
+    other = composed(capsys, "train", *arguments, "model.blend.generator.latent_dim=7")["model"]["blend"]["generator"]
+    assert other["_partial_"]
+    assert (other["latent_dim"], other["transform"]["_target_"]) == (7, "freqgan.transforms.DCT")
+    assert composed(capsys, "train", f"+{arguments[0]}")["model"]["blend"]["generator"]["passes"] == 1
+    features = composed(capsys, "train", "model/features=efficientnet_lite0")["model"]["features"]
+    assert features["network"]["_target_"] == "freqgan.features.EfficientNetLite0"
+
+
 def test_experiment_and_later_debug_win_over_the_primary_config(capsys: pytest.CaptureFixture[str]) -> None:
     Path("conf/experiment").mkdir(parents=True)
     Path("conf/experiment/mine.yaml").write_text(
@@ -370,6 +380,7 @@ MISTAKES = [
     ("train --experimental-rerun x", "--experimental-rerun unpickles its file, which can run anything: use"),
     ("train --config-dir nowhere", "Additional config directory "),
     ("train model=frequncy_gan", "model=frequncy_gan: there is no conf/model/frequncy_gan.yaml, did you mean freq"),
+    ("train model@model.blend.generator=x", "model=x: there is no conf/model/x.yaml, there is frequency_gan"),
     ("train loss=", "loss=: there is no conf/loss/<option>.yaml, there is bce, hinge, "),
     ("train loss=null", "loss=null: to leave the group out, write '~loss'"),
     ("train modle=frequency_gan", "modle is unknown: did you mean model?"),

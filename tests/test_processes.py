@@ -1,6 +1,6 @@
 """Any number of processes is one run: the weights of one process, for every system and every rule of the game.
 
-The processes are forked, with the environment that torchrun or srun gives them. A new system joins by a line in MODELS.
+The processes are forked, with the environment that torchrun or srun gives them.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,14 +13,14 @@ import torch
 from freqgan.runs import RunDirectory, read_checkpoint
 from freqgan.vocabulary import Vocabulary, shipped_conf
 from tests.forked import TINY, commands, only_run, paths, srun, torchrun
+from tests.models import BATCH_NORMS, MODELS
 
 Launcher = Callable[..., list[dict[str, str]]]
 
 # gloo's threads start only in the forked processes.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
-# By option of conf/model: what makes it small, and without statistics of the batch.
-MODELS = {"frequency_gan": ["model.generator.norm=none", "model.discriminator.norm=none"]}
+# Of models that are options of conf/model.
 VARIANTS = {
     "plain": [],
     "wgan_gp": ["loss=wgan_gp", "model.n_critic=2"],
@@ -29,24 +29,25 @@ VARIANTS = {
     "clip": ["model.clip=0.5"],
     "generator_first": ["model.order=generator_first"],
 }
-# Of models with batch norm, whose statistics are those of all processes.
-BATCH_NORM = {"frequency_gan": ["model.generator.norm=batch", "model.discriminator.norm=batch"]}
+# Of those among them with batch norm, whose statistics are those of all processes.
+BATCH_NORM = {"frequency_gan": BATCH_NORMS}
 SIXTEEN_STEPS = [
     *("budget.images=64", "optim=sgd", "hardware.precision=float32", "log_every_steps=4", "checkpoint.keep=20"),
 ]
 SEVERAL = ["hardware=multi_node", "hardware.accelerator=cpu", "hardware.threads=1"]
+OPTIONS = Vocabulary((shipped_conf(),)).options("model")
 FAST = ("r1", "batch_norm")  # the others are slow tests
 
 
 def cases() -> Iterator[Any]:
-    """Every model under every variant; those with batch norm also under two of them with it."""
-    for model, tiny in MODELS.items():
-        variants = {name: [*tiny, *variant] for name, variant in VARIANTS.items()}
+    """Every option under every variant, those with batch norm also under two of them with it; other models as is."""
+    for model, settings in MODELS.items():
+        variants = VARIANTS if model in OPTIONS else {"plain": []}
         if norm := BATCH_NORM.get(model):
-            variants |= {"batch_norm": norm, "batch_norm_r1": [*norm, *VARIANTS["r1"]]}
-        for name, settings in variants.items():
+            variants = variants | {"batch_norm": norm, "batch_norm_r1": [*norm, *VARIANTS["r1"]]}
+        for name, variant in variants.items():
             marks = [] if name in FAST else [pytest.mark.slow]
-            yield pytest.param(f"model={model}", settings, id=f"{model}-{name}", marks=marks)
+            yield pytest.param([*settings, *variant], id=f"{model}-{name}", marks=marks)
 
 
 def run_of(folder: Path, places: list[dict[str, str]], *settings: str) -> tuple[RunDirectory, list[str]]:
@@ -61,17 +62,19 @@ def run_of(folder: Path, places: list[dict[str, str]], *settings: str) -> tuple[
 def weights(run: RunDirectory) -> dict[str, torch.Tensor]:
     content = read_checkpoint(run.path / "checkpoints" / "last.ckpt")
     assert content["clock"]["images_seen"] == 64
-    return {**content["state_dict"], **content["ema"]}
+    carried = {f"carried.{i}.{name}": rows for i, of in enumerate(content["carried"]) for name, rows in of.items()}
+    return {**content["state_dict"], **content["ema"], **carried}
 
 
 def test_every_model_takes_part() -> None:
-    assert set(MODELS) == set(Vocabulary((shipped_conf(),)).options("model"))
+    assert {f"model={option}" for option in OPTIONS} == {settings[0] for settings in MODELS.values()}
+    assert set(OPTIONS) <= set(MODELS)
 
 
-@pytest.mark.parametrize(("model", "settings"), list(cases()))
-def test_two_processes_have_the_weights_of_one(model: str, settings: list[str], tmp_path: Path) -> None:
-    alone, _ = run_of(tmp_path / "one", [{}], model, *settings)
-    together, _ = run_of(tmp_path / "two", torchrun(2), model, *settings)
+@pytest.mark.parametrize("settings", list(cases()))
+def test_two_processes_have_the_weights_of_one(settings: list[str], tmp_path: Path) -> None:
+    alone, _ = run_of(tmp_path / "one", [{}], *settings)
+    together, _ = run_of(tmp_path / "two", torchrun(2), *settings)
     expected = weights(alone)
     start = read_checkpoint(alone.path / "checkpoints" / "images_0.ckpt")["state_dict"]
     name = next(name for name in start if name.endswith("to_image.weight"))
