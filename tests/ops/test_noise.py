@@ -3,7 +3,7 @@ import torch
 from scipy import stats
 
 from freqgan.errors import UserError
-from freqgan.ops.noise import orthogonal_frame
+from freqgan.ops.noise import orthogonal_frame, uniform_rows
 
 
 def frame(count: int, d: int, n: int, seed: int = 0) -> torch.Tensor:
@@ -30,3 +30,11 @@ def test_every_row_is_standard_normal(d: int, n: int) -> None:
 def test_too_few_dimensions_are_refused() -> None:
     with pytest.raises(UserError, match="latent_dim=3 is too small for 4"):
         frame(2, 3, 4)
+
+
+def test_uniform_rows_are_numbers_below_one_by_sample() -> None:
+    rows = uniform_rows(torch.Generator().manual_seed(0), 4000)
+    assert rows.shape == (4000,)
+    assert 0 <= rows.min() < rows.max() < 1
+    assert stats.kstest(rows.numpy(), "uniform").pvalue > 1e-3
+    assert torch.equal(rows, uniform_rows(torch.Generator().manual_seed(0), 4000))
