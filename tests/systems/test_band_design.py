@@ -171,7 +171,7 @@ def test_noise_is_orthogonal_or_independent() -> None:
         ({"transform": Identity(), "image_size": 33}, "data.image_size=33", "the nearest sizes are 28 and 32"),
         ({"image_size": 33}, "data.image_size=33", "the nearest sizes are 28 and 32"),
         ({"transform": WaveletTransform("haar", levels=3)}, "data.image_size=16", "lower transform.levels"),
-        ({"transform": WaveletTransform("haar", levels=5)}, "data.image_size=16", "the nearest sizes are 128 and 160"),
+        ({"transform": WaveletTransform("haar", levels=5)}, "image_size of at least 17, got 16", "transform.levels=4"),
         ({"cascade": {"LL1": ["HH1"]}}, "model.cascade.LL1: HH1 is not made before it", "set model.passes=2"),
         ({"cascade": {"LL1": ["HH2"]}}, "model.cascade.LL1: HH2 is no band", "did you mean HH1"),
         ({"gans": [["LL1"]]}, "model.gans leaves HL1, LH1, HH1 to no GAN", "name every band"),
