@@ -34,7 +34,7 @@ def level_from(images: int) -> Callable[[], None]:
         def training_step(self: Any, *arguments: Any) -> dict[str, torch.Tensor]:
             terms = original(self, *arguments)
             accuracy = torch.tensor(0.5 if self.clock.images_seen > images else 1.0)
-            names = {name for name in terms if name.endswith("/accuracy")} | {"discriminator/LL1/accuracy"}
+            names = {name for name in terms if name.endswith("/accuracy")} | {"bands/LL1/accuracy"}
             return terms | dict.fromkeys(names, accuracy)
 
         FrequencyGAN.training_step = training_step  # type: ignore[method-assign]

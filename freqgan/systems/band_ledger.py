@@ -1,4 +1,4 @@
-"""What is noted of every band beside its losses, every so many steps."""
+"""What is noted of every band beside its losses."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import final
@@ -11,7 +11,7 @@ from freqgan.systems.band_game import BandGame
 from freqgan.systems.players import Players
 from freqgan.systems.rules import Outputs
 
-EVERY_STEPS = 25
+EVERY_STEPS = 25  # between two notes of all but the accuracies
 SORTED = 16_384  # values of a band that its distance is estimated from
 
 Entries = Iterator[tuple[str, Tensor]]
@@ -19,7 +19,7 @@ Entries = Iterator[tuple[str, Tensor]]
 
 @final
 class BandLedger:
-    """Names and numbers, as `System.note` takes them.
+    """Names and numbers, as `System.notes` holds them.
 
     Args:
         players: the networks.
@@ -33,7 +33,13 @@ class BandLedger:
         self.gap = gap
 
     def entries(
-        self, outputs: Outputs, real: Mapping[str, Tensor], fake: Mapping[str, Tensor], resting: Collection[str]
+        self,
+        outputs: Outputs,
+        real: Mapping[str, Tensor],
+        fake: Mapping[str, Tensor],
+        resting: Collection[str],
+        *,
+        step: int,
     ) -> Entries:
         """All of them for one step.
 
@@ -42,8 +48,11 @@ class BandLedger:
             real: logits of real bands by GAN.
             fake: logits of generated bands by GAN.
             resting: GANs that do not train now.
+            step: its number.
         """
         yield from accuracies(real, fake)
+        if step % EVERY_STEPS:
+            return
         yield from band_statistics(outputs["real"], outputs["fake"])
         yield from self.players.shares()
         if self.gap:
@@ -63,13 +72,14 @@ class BandLedger:
         generators.train()
         judges.train()
         for name, taught in logits[0].items():
-            yield f"generator/{name}/gap", taught.mean() - logits[1][name].mean()
+            yield f"bands/{name}/gap", taught.mean() - logits[1][name].mean()
 
 
 def accuracies(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Entries:
     """`<gan>/accuracy`: share of logits of the right sign, real and fake in equal parts; ½ is equilibrium."""
-    for name, logits in real.items():
-        yield f"discriminator/{name}/accuracy", ((logits > 0).float().mean() + (fake[name] < 0).float().mean()) / 2
+    right = torch.stack([*real.values(), *(-logits for logits in fake.values())]) > 0
+    shares = right.float().mean(1).view(2, -1).mean(0)
+    yield from zip((f"bands/{name}/accuracy" for name in real), shares, strict=True)
 
 
 def band_statistics(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Entries:
@@ -79,7 +89,7 @@ def band_statistics(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> E
     """
     for name, band in real.items():
         ours, theirs = (values.detach().float().flatten() for values in (fake[name], band))
-        yield f"generator/{name}/energy", ours.square().mean() / theirs.square().mean().clamp_min(1e-12)
+        yield f"bands/{name}/energy", ours.square().mean() / theirs.square().mean().clamp_min(1e-12)
         step = max(1, ours.numel() // SORTED)
         difference = ours[::step].sort().values - theirs[::step].sort().values
-        yield f"generator/{name}/distance", difference.abs().mean() / theirs.std().clamp_min(1e-6)
+        yield f"bands/{name}/distance", difference.abs().mean() / theirs.std().clamp_min(1e-6)

@@ -19,7 +19,7 @@ from freqgan.ops.noise import uniform_rows
 from freqgan.systems.band_context import BandSchedule, shown
 from freqgan.systems.band_design import DEFAULTS, Design, rules_of
 from freqgan.systems.band_game import BandGame
-from freqgan.systems.band_ledger import EVERY_STEPS, BandLedger
+from freqgan.systems.band_ledger import BandLedger
 from freqgan.systems.band_networks import band_networks, described
 from freqgan.systems.base import System
 from freqgan.systems.feature_reading import FeatureReading
@@ -138,8 +138,7 @@ class FrequencyGAN(System):
         if self.game.loss.gradient_penalty and self.wants("discriminator", "gradient_penalty"):
             mix = {name: self.draw(f"mix {name}", uniform_rows) for name in real}
             terms |= self.game.gradient_penalty_terms(outputs, resting, mix)
-        if self.clock.steps % EVERY_STEPS == 0:
-            self.notes |= dict(self.ledger.entries(outputs, real, fake, resting))
+        self.notes |= dict(self.ledger.entries(outputs, real, fake, resting, step=self.clock.steps))
         return terms | self._players.terms("discriminator", batch, outputs["other"])
 
     def aim(self, wishes: Mapping[str, str]) -> None:

@@ -84,7 +84,7 @@ class Players:
         """α, and the weights between generators of one band."""
         for name, logits in self.generators.shares.items():
             for i, share in enumerate(logits.detach().softmax(0)):
-                yield f"generator/{name}/share_{i}", share
+                yield f"bands/{name}/share_{i}", share
         if isinstance(self.generator, BlendedGenerator):
             for i, alpha in enumerate(self.generator.alpha.detach().clone()):  # as it is before this step's update
-                yield f"generator/alpha{'' if self.generator.num_classes is None else f'_{i}'}", alpha
+                yield f"blend/alpha{'' if self.generator.num_classes is None else f'_{i}'}", alpha

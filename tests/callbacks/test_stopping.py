@@ -144,7 +144,7 @@ def test_a_mistyped_metric_shows_before_the_first_step(tmp_path: Path) -> None:
 def play(toy: Toy, rule: Equilibrium, accuracies: list[tuple[float, ...]]) -> int | None:
     """Steps of 8 images that tell accuracies of two bands or none; the images at which the rule stops the clock."""
     for pair in accuracies:
-        bands = {f"discriminator/{name}/accuracy": torch.tensor(value) for name, value in zip("ab", pair, strict=False)}
+        bands = {f"bands/{name}/accuracy": torch.tensor(value) for name, value in zip("ab", pair, strict=False)}
         step(toy, rule, terms={"generator/a/adversarial": torch.tensor(1.0)} | bands)
         if toy.clock.finished:
             return toy.clock.images_seen

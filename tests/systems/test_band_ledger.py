@@ -15,31 +15,30 @@ from tests.systems.small import batch, names, ready, system, two_levels
 def test_accuracy_is_the_share_of_right_signs() -> None:
     real = {"LL1": torch.tensor([1.0, 2.0, -1.0, 3.0])}  # three of four
     fake = {"LL1": torch.tensor([1.0, -2.0, -1.0, 3.0])}  # two of four
-    assert {name: float(value) for name, value in accuracies(real, fake)} == {"discriminator/LL1/accuracy": 5 / 8}
+    assert {name: float(value) for name, value in accuracies(real, fake)} == {"bands/LL1/accuracy": 5 / 8}
 
 
 def test_energy_is_a_ratio_and_distance_is_in_deviations_of_the_real_values() -> None:
     real = torch.tensor([0.0, 2.0, 4.0, 6.0]).view(1, 1, 2, 2)
     fake = (real.flip(3) + 3).requires_grad_()  # every value shifted by 3, in another order
     found = {name: float(value) for name, value in band_statistics({"HH1": real}, {"HH1": fake})}
-    assert found["generator/HH1/energy"] == pytest.approx((9 + 25 + 49 + 81) / (4 + 16 + 36))
-    assert found["generator/HH1/distance"] == pytest.approx(3 / float(real.std()))
+    assert found["bands/HH1/energy"] == pytest.approx((9 + 25 + 49 + 81) / (4 + 16 + 36))
+    assert found["bands/HH1/distance"] == pytest.approx(3 / float(real.std()))
     equal = {name: float(value) for name, value in band_statistics({"HH1": real}, {"HH1": real.flip(2)})}
-    assert equal == {"generator/HH1/energy": 1.0, "generator/HH1/distance": 0.0}
+    assert equal == {"bands/HH1/energy": 1.0, "bands/HH1/distance": 0.0}
 
 
 def test_large_bands_are_compared_by_a_part_of_their_values() -> None:
     real = torch.randn(8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     found = {name: float(value) for name, value in band_statistics({"LL1": real}, {"LL1": real + 0.5})}
-    assert found["generator/LL1/distance"] == pytest.approx(0.5, rel=0.01)
+    assert found["bands/LL1/distance"] == pytest.approx(0.5, rel=0.01)
 
 
 def test_rows_of_the_ledger_come_with_the_first_of_every_so_many_steps() -> None:
     built = system()
-    expected = {f"discriminator/{name}/accuracy" for name in names(built)} | {
-        f"generator/{name}/{what}" for name in names(built) for what in ("energy", "distance")
-    }
+    expected = {f"bands/{name}/{what}" for name in names(built) for what in ("energy", "distance")}
     terms = {f"{player}/{name}/adversarial" for player in built.players() for name in names(built)}
+    terms |= {f"bands/{name}/accuracy" for name in names(built)}
     assert built.training_step(batch(), 0).keys() == terms | expected
     assert built.training_step(batch(), 0).keys() == terms
     built.clock.steps = EVERY_STEPS
@@ -51,7 +50,7 @@ def test_rows_of_the_ledger_come_with_the_first_of_every_so_many_steps() -> None
 def test_weights_between_generators_of_one_band_are_noted() -> None:
     built = system(two_levels(), gans=[["LL2"], ["HL2", "LH2", "HH2"], ["LL1"], ["HL1", "LH1", "HH1"], ["HL1"]])
     expected = {
-        f"generator/{band}/share_{i}": float(share)
+        f"bands/{band}/share_{i}": float(share)
         for band, logits in built.generators.shares.items()
         for i, share in enumerate(logits.detach().softmax(0))
     }
@@ -76,12 +75,12 @@ def test_the_gap_is_noted_where_generators_are_taught_with_real_bands_alone() ->
         bands = built.generators(outputs["noise"], teacher=teacher)
         made = {"fake": bands, "seen": seen or bands, "image": built.generators.image(bands)}
         logits.append(built.game.logits(outputs | made, "fake", ()))
-    assert found.keys() == {f"generator/{name}/gap" for name in (*names(built), "whole")}
+    assert found.keys() == {f"bands/{name}/gap" for name in (*names(built), "whole")}
     for name in (*names(built), "whole"):
         expected = logits[0][name].mean() - logits[1][name].mean()
-        torch.testing.assert_close(found[f"generator/{name}/gap"], expected)
-    assert found["generator/LL1/gap"] == 0, "it sees no other band"
-    assert found["generator/HH1/gap"] != 0
+        torch.testing.assert_close(found[f"bands/{name}/gap"], expected)
+    assert found["bands/LL1/gap"] == 0, "it sees no other band"
+    assert found["bands/HH1/gap"] != 0
     built.train()
-    assert "generator/HH1/gap" in built.training_step(batch(), 0)
+    assert "bands/HH1/gap" in built.training_step(batch(), 0)
     assert not any("gap" in name for name in system().training_step(batch(), 0))

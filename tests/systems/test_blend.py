@@ -81,7 +81,7 @@ def test_alpha_is_learned_and_comes_back_from_its_bounds(start: float) -> None:
     assert float(gradient.abs().sum()) > 0
     built.zero_grad()
     log = built.training_step(batch(), 0)
-    assert float(log["generator/alpha"].detach()) == start
+    assert float(log["blend/alpha"].detach()) == start
     assert float(alpha(built).detach()) != start
     ready(set_alpha(built, 1.5 if start else -0.5))
     assert float(alpha(built).detach()) == (1.0 if start else 0.0), "a step out of bounds is projected"
@@ -95,7 +95,7 @@ def test_every_class_has_its_alpha() -> None:
     assert torch.equal(outputs["image"][4:], own[4:])
     torch.testing.assert_close(outputs["image"][2:4], (own[2:4] + other[2:4]) / 2)
     log = built.training_step(with_classes(1, 1, 1, 1, 1, 1), 0)
-    assert [float(log[f"generator/alpha_{i}"].detach()) for i in range(3)] == [0.0, 0.5, 1.0]
+    assert [float(log[f"blend/alpha_{i}"].detach()) for i in range(3)] == [0.0, 0.5, 1.0]
     moved = alpha(built).detach() != torch.tensor([0.0, 0.5, 1.0])
     assert moved.tolist() == [False, True, False], "classes that are not in the batch learn nothing"
 
