@@ -288,11 +288,11 @@ def test_check_counts_what_training_builds_and_touches_nothing(
     system = config.build_model(yaml.safe_load(capsys.readouterr().out), seed=1)
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines() if "│" in line]
     counted = {row[0]: [int(cell.replace(",", "")) for cell in row[-2:]] for row in rows if len(row) == 5}
-    players = system.players().values()
-    built = {
-        name: [sum(p.numel() for p in player.of[name].parameters()) for player in players] for name in system.names
-    }
-    built["all"] = [sum(p.numel() for p in player.parameters()) for player in players]
+    built = {row["band"]: [row["generator"], row["discriminator"]] for row in system.describe()}
+    built["all"] = [sum(p.numel() for p in player.parameters()) for player in system.players().values()]
+    assert [sum(of_gan) for of_gan in zip(*(built[row["band"]] for row in system.describe()), strict=True)] == built[
+        "all"
+    ]
     assert counted == built
     assert {row[0]: row[1] for row in rows if len(row) == 5}["LL1"] == "3x16x16"
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from freqgan.networks.band_generators import Teacher
+from freqgan.ops.global_batch import gather_rows
 from freqgan.systems.band_game import BandGame
 from freqgan.systems.players import Players
 from freqgan.systems.rules import Outputs
@@ -85,10 +86,10 @@ def accuracies(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Entrie
 def band_statistics(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Entries:
     """`<band>/energy`, the generated band's over the real one's, and `<band>/distance` of their values.
 
-    The distance is Wasserstein-1 over the values of this process's batch, in deviations of the real ones: 0 if equal.
+    The distance is Wasserstein-1 over the values of the global batch, in deviations of the real ones: 0 if equal.
     """
     for name, band in real.items():
-        ours, theirs = (values.detach().float().flatten() for values in (fake[name], band))
+        ours, theirs = (gather_rows(values.detach().float()).flatten() for values in (fake[name], band))
         yield f"bands/{name}/energy", ours.square().mean() / theirs.square().mean().clamp_min(1e-12)
         step = max(1, ours.numel() // SORTED)
         difference = ours[::step].sort().values - theirs[::step].sort().values

@@ -1,15 +1,21 @@
 """What is noted of every band beside its losses, against values by hand."""
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 
 from freqgan.networks import DCGANDiscriminator
 from freqgan.networks.band_generators import Teacher
+from freqgan.ops.global_batch import rank, world_size
 from freqgan.systems.band_ledger import EVERY_STEPS, accuracies, band_statistics
 from freqgan.systems.rules import detached
+from tests.forked import on_ranks
 from tests.systems.small import batch, names, ready, system, two_levels
+
+# gloo's threads start only in the forked processes.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 
 def test_accuracy_is_the_share_of_right_signs() -> None:
@@ -26,6 +32,17 @@ def test_energy_is_a_ratio_and_distance_is_in_deviations_of_the_real_values() ->
     assert found["bands/HH1/distance"] == pytest.approx(3 / float(real.std()))
     equal = {name: float(value) for name, value in band_statistics({"HH1": real}, {"HH1": real.flip(2)})}
     assert equal == {"bands/HH1/energy": 1.0, "bands/HH1/distance": 0.0}
+
+
+def test_bands_are_compared_over_the_rows_of_all_processes(tmp_path: Path) -> None:
+    real = torch.randn(4, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    fake = real.roll(1, 0) * torch.tensor([0.5, 1.0, 2.0, 3.0]).view(4, 1, 1, 1)
+
+    def statistics() -> dict[str, float]:
+        rows = slice(2 * rank(), 2 * rank() + 2) if world_size() == 2 else slice(4)
+        return {name: float(value) for name, value in band_statistics({"LL1": real[rows]}, {"LL1": fake[rows]})}
+
+    assert on_ranks(2, tmp_path, statistics) == [pytest.approx(statistics())] * 2
 
 
 def test_large_bands_are_compared_by_a_part_of_their_values() -> None:
