@@ -74,6 +74,7 @@ def describe(images: int, end: int | None, speed: float, terms: Any) -> str:
     totals: dict[str, float] = {}
     for name, value in terms.items():
         player = name.split("/", 1)[0]
-        totals[player] = totals.get(player, 0.0) + float(value)
+        if player in ("discriminator", "generator"):  # what is noted beside the terms has no sum
+            totals[player] = totals.get(player, 0.0) + float(value)
     losses = " · ".join(f"{player} {value:.2f}" for player, value in totals.items())
     return f"{images}/{end or '?'} images · {speed:.0f} images/s · {left} · {losses}"
