@@ -3,6 +3,7 @@
 import csv
 import importlib
 import io
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -85,7 +86,12 @@ def test_the_ablation_changes_one_factor_at_a_time() -> None:
     changed = [[text for text in job.typed if not text.startswith("seed=")] for job in jobs]
     assert all(len(texts) == 1 for texts in changed)
     assert len({texts[0] for texts in changed}) == 12
-    config.check(command.compose(jobs[0].chosen))
+    settings = [command.compose(job.chosen) for job in jobs if "seed=1" in job.typed]
+    assert len(settings) == 12
+    for job in settings:
+        config.check(job)
+    plain = [json.dumps(config.resolve(job), sort_keys=True) for job in settings]
+    assert len(set(plain)) == 12, "no variant is the base again"
 
 
 @pytest.mark.parametrize("folder", ["frequency_vs_image", "frequency_vs_image_32"])

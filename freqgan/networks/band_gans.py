@@ -130,7 +130,10 @@ def _joined_shape(bands: Sequence[Band]) -> tuple[int, int, int]:
         c, h, w = band.shape
         if h % height or w % width or h // height != w // width:
             sizes = ", ".join(f"{band.name} {band.shape[1]}x{band.shape[2]}" for band in bands)
-            raise UserError(f"one GAN cannot make bands of sizes that are no multiples of each other: {sizes}")
+            raise UserError(
+                f"model.gans: one GAN cannot make bands of sizes that are no multiples of each other: {sizes}; "
+                "give them GANs of their own, as model.gans=band"
+            )
         channels += c * (h // height) ** 2
     return channels, height, width
 

@@ -213,13 +213,8 @@ class BandGenerators(nn.Module):
         return stack
 
     def _is_ready(self, i: int, done: Collection[int]) -> bool:
-        """Whether all that generator i sees in the first pass is there once others are done."""
-        return all(self._is_there(name, done) for name in self.gans[i].sees_first)
-
-    def _is_there(self, name: str, done: Collection[int]) -> bool:
-        level = self.lifted.get(name)
-        coarser = self.bands.level_names(level) if level is not None else []
-        return all(i in done for i in self.makers[name]) and all(self._is_there(other, done) for other in coarser)
+        """Whether those whose bands generator i sees in the first pass are done; coarser levels always are by then."""
+        return all(j in done for name in self.gans[i].sees_first for j in self.makers[name])
 
     def _complete(self, bands: Bands, made: Mapping[int, Bands], frozen: Collection[str]) -> None:
         """Adds every band of which all parts are there."""

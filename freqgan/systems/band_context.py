@@ -52,7 +52,10 @@ class BandSchedule:
             raise UserError(f"model.training_switch={switch} must lie between 0 and 1")
         kinds = {gan.low for gan in gans}
         if order != "together" and kinds != {True, False}:
-            raise UserError(f"model.training_order={order} needs GANs of low and of high bands, each of one kind alone")
+            raise UserError(
+                f"model.training_order={order} needs GANs of low and of high bands, each of one kind alone: "
+                "set model.gans=band and a transform of several bands, or model.training_order=together"
+            )
         self.gans = list(gans)
         self.order = order
         self.switch = switch

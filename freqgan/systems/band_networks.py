@@ -72,6 +72,8 @@ def connected_gans(transform: Transform, bands: UnitScale, design: Design) -> li
     stale = design["cascade_iteration"] == "step"
     if design["passes"] < 1:
         raise UserError(f"model.passes={design['passes']} must be at least 1")
+    if design["companding"] < 0:
+        raise UserError(f"model.companding={design['companding']} must be at least 0, which is none; 255 is usual")
     if stale and design.get("accumulate", 1) > 1:
         raise UserError("model.cascade_iteration=step needs whole batches: set model.accumulate=1")
     made = [band for band in bands.bands if design["low_bands"] == "every" or band.name in transform.names]
@@ -82,7 +84,7 @@ def connected_gans(transform: Transform, bands: UnitScale, design: Design) -> li
 
 def described(generators: BandGenerators, judges: BandDiscriminators) -> list[dict[str, str | int]]:
     """A row per GAN: its bands, their shape, what it sees, and its share of the networks' weights."""
-    return [
+    rows: list[dict[str, str | int]] = [
         {
             "band": gan.name,
             "shape": "x".join(map(str, gan.shape)),
@@ -92,3 +94,7 @@ def described(generators: BandGenerators, judges: BandDiscriminators) -> list[di
         }
         for i, gan in enumerate(generators.gans)
     ]
+    if judges.of_image is not None:
+        weights = sum(p.numel() for p in judges.of_image.parameters())
+        rows.append({"band": judges.WHOLE, "shape": "the image", "sees": "", "generator": 0, "discriminator": weights})
+    return rows

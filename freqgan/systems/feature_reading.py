@@ -45,7 +45,7 @@ class FeatureReading:
         condition_dim: int = 64,
     ) -> None:
         if network is None and use != "none":
-            raise UserError(f"model.features.use={use} needs model.features.network")
+            raise UserError(f"model.features.use={use} needs a network: set model/features=efficientnet_lite0 or vgg19")
         self.network = network
         self.use = use
         self.wanted: Tensor | None = None  # features (1, f) that samples are to have

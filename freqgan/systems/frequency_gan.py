@@ -175,5 +175,6 @@ class FrequencyGAN(System):
         return measure_samples(samples, protocol, data, split, cache_dir, bands=self.generators.bands.transform)
 
     def describe(self) -> list[dict[str, str | int]]:
-        """A row per GAN."""
-        return described(self.generators, self.game.judges)
+        """A row per GAN, those of another system among them."""
+        others = [row | {"band": f"blend {row['band']}"} for other in self.inner for row in other.describe()]
+        return described(self.generators, self.game.judges) + others

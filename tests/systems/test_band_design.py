@@ -181,6 +181,7 @@ def test_noise_is_orthogonal_or_independent() -> None:
         ({"cascade_real": {"until": 0.0}}, "model.cascade_real.until=0.0", "between 0 and 1"),
         ({"training_switch": 1.0}, "model.training_switch=1.0", "between 0 and 1"),
         ({"training_order": "low_first", "gans": "all"}, "model.training_order=low_first", "each of one kind alone"),
+        ({"companding": -1.0}, "model.companding=-1.0 must be at least 0", "255 is usual"),
         ({"training_order": "high_first", "transform": Identity()}, "model.training_order=high_first", "GANs of low"),
     ],
 )
