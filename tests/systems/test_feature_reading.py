@@ -87,9 +87,7 @@ def test_where_there_is_no_reading_the_network_is_not_even_loaded() -> None:
 
 
 def test_a_reading_needs_a_network() -> None:
-    with pytest.raises(
-        UserError, match="use=condition needs a network: set model/features=efficientnet_lite0"
-    ):
+    with pytest.raises(UserError, match="use=condition needs a network: set model/features=efficientnet_lite0"):
         FeatureReading(use="condition")
     assert FeatureReading().use == "none"
 
