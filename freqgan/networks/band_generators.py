@@ -10,7 +10,7 @@ Generators of equal shape that do not wait for each other are evaluated as one n
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, final
+from typing import Any, Literal, final
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,6 +23,7 @@ from freqgan.ops.keyed_random import key
 from freqgan.transforms.unit_scale import UnitScale
 
 Bands = dict[str, Tensor]
+Bounded = Literal["bands", "image"]
 REFERENCES = 256  # real images whose features are kept for samples without a reference
 
 
@@ -61,6 +62,7 @@ class BandGenerators(nn.Module):
         apart: whether generators of low and of high bands are never one network, so that one kind can rest.
         passes: how often the generators are run through.
         cascade_gradient: whether the gradient of a band reaches the generators of the bands that its generator saw.
+        bounded: where values are bounded by tanh, in each band by the generator's head or in the image.
         feature_dim: length of a feature vector that every generator receives beside its noise; 0 for none.
         condition_dim: length that it is projected to.
     """
@@ -76,6 +78,7 @@ class BandGenerators(nn.Module):
         apart: bool = False,
         passes: int = 1,
         cascade_gradient: bool = True,
+        bounded: Bounded = "bands",
         feature_dim: int = 0,
         condition_dim: int = 0,
     ) -> None:
@@ -84,6 +87,7 @@ class BandGenerators(nn.Module):
         self.gans = list(gans)
         self.passes = passes
         self.cascade_gradient = cascade_gradient
+        self.bounded = bounded
         self.shapes = {band.name: band.shape for band in bands.bands}
         self.lows = frozenset(band.name for band in bands.bands if band.frequency_class == 0)
         self.condition = FeatureCondition(feature_dim, condition_dim) if feature_dim else None
@@ -91,8 +95,9 @@ class BandGenerators(nn.Module):
             self.register_buffer("references", torch.zeros(REFERENCES, feature_dim))
         self.references: Tensor
         noise_dim = latent_dim + (condition_dim if feature_dim else 0)
+        head = {"head": "linear"} if bounded == "image" else {}
         self.stacks = nn.ModuleList(
-            self._stack(members, partial(generator, latent_dim=noise_dim), low or {})
+            self._stack(members, partial(generator, latent_dim=noise_dim, **head), low or {})
             for members in equal_gans(gans, self._kind, apart=apart)
         )
         makers = {name: [i for i, gan in enumerate(gans) if name in gan.bands] for name in bands.names}
@@ -164,9 +169,13 @@ class BandGenerators(nn.Module):
         chosen = [key(seed, "reference", number) % REFERENCES for number in range(first, first + count)]
         return self.references[chosen]
 
-    def image(self, bands: Mapping[str, Tensor]) -> Float[Tensor, "b c h w"]:
-        """The image that bands at unit scale make, not yet bounded to [-1, 1]."""
-        return self.bands.image(bands)
+    def finished(self, bands: Bands) -> tuple[Bands, Float[Tensor, "b c h w"]]:
+        """The image that generated bands make, and its bands; those given, unless the image is bounded."""
+        image = self.bands.image(bands)
+        if self.bounded == "bands":
+            return bands, image
+        image = image.tanh()
+        return self.bands(image), image
 
     def parameters_of(self, i: int) -> int:
         """How many weights generator i has."""

@@ -7,6 +7,7 @@ from torch import nn
 
 from freqgan.losses import FocalFrequencyLoss
 from freqgan.networks.band_gans import Cascade, Grouping, Scope
+from freqgan.networks.band_generators import Bounded
 from freqgan.networks.dcgan import Combine
 from freqgan.systems.band_context import Order, RealContext
 from freqgan.systems.blend import Blend
@@ -42,6 +43,8 @@ class Design(Rules, total=False):
             root mean square on the training split.
         companding: μ of the μ-law that networks see high bands through, 0 for none, see
             `freqgan.transforms.unit_scale.UnitScale`.
+        bounded: where values are bounded by tanh: each band's by its generator's head, or the image's, whose bands the
+            discriminators then see; exact white is out of reach of heads that sum.
         r1_scaling: R1 as weighted, or times `freqgan.losses.r1_gamma` of each band's size and the batch.
         features: what a pre-trained network's features do ([0132]).
         blend: another generator whose image is superposed (claim 10).
@@ -67,6 +70,7 @@ class Design(Rules, total=False):
     training_switch: float
     band_scale: Statistic
     companding: float
+    bounded: Bounded
     r1_scaling: Literal["none", "size"]
     features: FeatureReading | None
     blend: Blend | None
@@ -93,6 +97,7 @@ DEFAULTS = {
     "training_switch": 0.5,
     "band_scale": "max",
     "companding": 0.0,
+    "bounded": "bands",
     "r1_scaling": "none",
     "features": None,
     "blend": None,

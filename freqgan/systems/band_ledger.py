@@ -68,7 +68,8 @@ class BandLedger:
         logits = []
         for teacher in (Teacher(outputs["real"]), None):
             bands = generators(outputs["noise"], features=outputs["real_features"], teacher=teacher)
-            made = {"fake": bands, "seen": outputs["real"] if teacher else bands, "image": generators.image(bands)}
+            bands, image = generators.finished(bands)
+            made = {"fake": bands, "seen": outputs["real"] if teacher else bands, "image": image}
             logits.append(self.game.logits(outputs | made, "fake", resting))
         generators.train()
         judges.train()

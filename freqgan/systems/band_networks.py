@@ -45,6 +45,7 @@ def band_networks(
         apart=apart,
         passes=design["passes"],
         cascade_gradient=design["cascade_gradient"],
+        bounded=design["bounded"],
         feature_dim=features.generator_dim,
         condition_dim=features.condition_dim,
     )
@@ -74,6 +75,11 @@ def connected_gans(transform: Transform, bands: UnitScale, design: Design) -> li
         raise UserError(f"model.passes={design['passes']} must be at least 1")
     if design["companding"] < 0:
         raise UserError(f"model.companding={design['companding']} must be at least 0, which is none; 255 is usual")
+    if design["companding"] and design["bounded"] == "image":
+        raise UserError(
+            f"model.companding={design['companding']} would blow up high bands that model.bounded=image leaves "
+            "unbounded: set one of them back, to 0 or to bands"
+        )
     if stale and design.get("accumulate", 1) > 1:
         raise UserError("model.cascade_iteration=step needs whole batches: set model.accumulate=1")
     made = [band for band in bands.bands if design["low_bands"] == "every" or band.name in transform.names]

@@ -46,14 +46,14 @@ class Players:
     def superposed(self, bands: Bands, batch: Batch, rows: Rows) -> tuple[Bands, Tensor, Outputs]:
         """Bands and image of a step, superposed with the other generator's image, and what the other system made."""
         if self.partner is None:
-            return bands, self.generators.image(bands), {}
+            return *self.generators.finished(bands), {}
         outputs = self.partner.forward_part((batch, rows), graph=torch.is_grad_enabled())
         return *self._mixed(bands, outputs["image"], batch.get("class")), outputs
 
     def superposed_samples(self, bands: Bands, first: int, *, seed: int) -> tuple[Bands, Tensor]:
         """Bands and image of samples."""
         if self.partner is None:
-            return bands, self.generators.image(bands)
+            return self.generators.finished(bands)
         assert isinstance(self.generator, BlendedGenerator)
         count = len(next(iter(bands.values())))
         image = self.partner.sample(first, count, seed=seed, weights="raw")
@@ -62,10 +62,9 @@ class Players:
     def _mixed(self, bands: Bands, other: Tensor, classes: Tensor | None) -> tuple[Bands, Tensor]:
         """Bands and image; the bands would make the same image, but for rounding."""
         scale = self.generators.bands
+        bands, own = self.generators.finished(bands)
         mine, theirs = scale.unscaled(bands), scale.transform(other)
-        *mixed, image = self.generator(
-            [*mine.values(), self.generators.image(bands)], [*(theirs[name] for name in mine), other], classes
-        )
+        *mixed, image = self.generator([*mine.values(), own], [*(theirs[name] for name in mine), other], classes)
         return scale.scaled(dict(zip(mine, mixed, strict=True))), image
 
     def calibrate(self, data: Any) -> None:

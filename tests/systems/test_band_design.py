@@ -12,7 +12,7 @@ from freqgan.ops.keyed_random import torch_generator
 from freqgan.systems import FrequencyGAN
 from freqgan.systems.band_design import DEFAULTS, Design, rules_of
 from freqgan.systems.rules import Rules
-from freqgan.transforms import Fourier, Identity, WaveletTransform
+from freqgan.transforms import Fourier, Identity, Transform, WaveletTransform
 from tests.systems.small import SIZE, batch, data, gradients, names, ready, system, two_levels
 
 
@@ -82,7 +82,7 @@ def test_three_levels_with_every_low_band_are_twelve_generators_and_the_image_te
     assert (len(names(every)), lows) == (12, ["LL3", "LL2", "LL1"])
     assert (len(names(coarsest)), [name for name in names(coarsest) if name in lows]) == (10, ["LL3"])
     noise = torch.randn(2, 12, 12, generator=torch.Generator().manual_seed(0))
-    every.generators.image(every.generators(noise)).square().sum().backward()
+    every.generators.bands.image(every.generators(noise)).square().sum().backward()
     assert all(gradient.abs().sum() > 0 for gradient in gradients(every, "generator").values())
     # The blend of a low band's own generator and of what is coarser is learned.
     assert all(share.grad is not None and share.grad.abs().sum() > 0 for share in every.generators.shares.values())
@@ -152,7 +152,22 @@ def test_high_bands_are_companded_for_the_networks_alone() -> None:
     built.calibrate(data())
     real, plain = ready(built)["real"], WaveletTransform("haar")(batch()["image"])
     assert real["HH1"].abs().mean() > 2 * (plain["HH1"] / plain["HH1"].abs().max()).abs().mean()
-    torch.testing.assert_close(built.generators.image(real), batch()["image"])
+    torch.testing.assert_close(built.generators.bands.image(real), batch()["image"])
+
+
+@pytest.mark.parametrize("transform", [WaveletTransform("haar"), WaveletTransform("db2"), Fourier(levels=2)])
+def test_a_bounded_image_is_white_and_its_bands_are_what_discriminators_see(transform: Transform) -> None:
+    built = system(transform=transform, bounded="image", low_bands="coarsest")
+    built.calibrate(data())
+    outputs = ready(built)
+    assert outputs["image"].abs().max() <= 1
+    for name, band in built.generators.bands(outputs["image"]).items():
+        torch.testing.assert_close(outputs["fake"][name], band)
+    bright = {name: torch.full_like(band, 30.0) for name, band in outputs["fake"].items()}
+    assert built.generators.finished(bright)[1].max() == 1  # in single precision
+    raw = built.generators(built.vectors.of_samples(0, 2, seed=3))
+    assert max(band.abs().max() for band in raw.values()) > 0
+    assert torch.equal(built.sample(0, 2, seed=3, weights="raw"), built.generators.bands.image(raw).tanh())
 
 
 def test_noise_is_orthogonal_or_independent() -> None:
@@ -181,6 +196,7 @@ def test_noise_is_orthogonal_or_independent() -> None:
         ({"cascade_real": {"until": 0.0}}, "model.cascade_real.until=0.0", "between 0 and 1"),
         ({"training_switch": 1.0}, "model.training_switch=1.0", "between 0 and 1"),
         ({"training_order": "low_first", "gans": "all"}, "model.training_order=low_first", "each of one kind alone"),
+        ({"companding": 255.0, "bounded": "image"}, "model.companding=255.0 would blow up", "set one of them back"),
         ({"companding": -1.0}, "model.companding=-1.0 must be at least 0", "255 is usual"),
         ({"training_order": "high_first", "transform": Identity()}, "model.training_order=high_first", "GANs of low"),
     ],

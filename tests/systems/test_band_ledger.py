@@ -90,7 +90,7 @@ def test_the_gap_is_noted_where_generators_are_taught_with_real_bands_alone() ->
     logits = []
     for teacher, seen in ((Teacher(outputs["real"]), outputs["real"]), (None, None)):
         bands = built.generators(outputs["noise"], teacher=teacher)
-        made = {"fake": bands, "seen": seen or bands, "image": built.generators.image(bands)}
+        made = {"fake": bands, "seen": seen or bands, "image": built.generators.bands.image(bands)}
         logits.append(built.game.logits(outputs | made, "fake", ()))
     assert found.keys() == {f"bands/{name}/gap" for name in (*names(built), "whole")}
     for name in (*names(built), "whole"):

@@ -54,12 +54,12 @@ def test_image_and_bands_are_superposed_by_alpha(value: float, companding: float
     built = set_alpha(blended(transform=two_levels(), companding=companding), value)
     built.calibrate(data())
     outputs = ready(built)
-    own = built.generators.image(built.generators(outputs["noise"]))
+    own = built.generators.bands.image(built.generators(outputs["noise"]))
     other = outputs["other"]["image"]
     torch.testing.assert_close(outputs["image"], value * own + (1 - value) * other)
     assert torch.equal(outputs["image"], other) == (value == 0)
     assert torch.equal(outputs["image"], own) == (value == 1)
-    torch.testing.assert_close(built.generators.image(outputs["fake"]), outputs["image"], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(built.generators.bands.image(outputs["fake"]), outputs["image"], atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("value", "of_other"), [(0.0, True), (-0.1, True), (1.0, False), (1.1, False)])
@@ -67,7 +67,7 @@ def test_samples_are_bit_for_bit_one_of_the_two_where_alpha_ends(value: float, o
     built = set_alpha(blended(), value)
     image = built.sample(0, 3, seed=4, weights="raw")
     own = built.generators(built.vectors.of_samples(0, 3, seed=4))
-    expected = partner(built).sample(0, 3, seed=4, weights="raw") if of_other else built.generators.image(own)
+    expected = partner(built).sample(0, 3, seed=4, weights="raw") if of_other else built.generators.bands.image(own)
     assert torch.equal(image, expected.clamp(-1, 1))
     assert torch.equal(built.pictures(3, seed=4)["images"], image)
 
@@ -90,7 +90,7 @@ def test_alpha_is_learned_and_comes_back_from_its_bounds(start: float) -> None:
 def test_every_class_has_its_alpha() -> None:
     built = set_alpha(blended(blend={"alpha": "per_class", "num_classes": 3}), 0.0, 0.5, 1.0)
     outputs = built.forward_part(built.parts(with_classes(0, 0, 1, 1, 2, 2))[0], graph=True)
-    own, other = built.generators.image(built.generators(outputs["noise"])), outputs["other"]["image"]
+    own, other = built.generators.bands.image(built.generators(outputs["noise"])), outputs["other"]["image"]
     assert torch.equal(outputs["image"][:2], other[:2])
     assert torch.equal(outputs["image"][4:], own[4:])
     torch.testing.assert_close(outputs["image"][2:4], (own[2:4] + other[2:4]) / 2)

@@ -169,7 +169,7 @@ def test_samples_with_the_features_of_a_file(tmp_path: Path) -> None:
     built.aim({"reference": str(tmp_path / "wanted.png")})
     wanted = StandIn()(read_image(tmp_path / "wanted.png", image_size=SIZE, channels=3))
     made = built.generators(built.vectors.of_samples(0, 3, seed=1), features=wanted.expand(3, -1))
-    assert torch.equal(built.sample(0, 3, seed=1, weights="raw"), built.generators.image(made).clamp(-1, 1))
+    assert torch.equal(built.sample(0, 3, seed=1, weights="raw"), built.generators.bands.image(made).clamp(-1, 1))
     for use in ("none", "feature_loss", "discriminator_input"):
         with pytest.raises(UserError, match=r"reference needs a run .* model.features.use=condition"):
             reading(use).aim({"reference": str(tmp_path / "wanted.png")})
