@@ -21,6 +21,7 @@ from freqgan.ops.global_batch import gather_rows, rank, world_size
 from freqgan.ops.keyed_random import key, torch_generator
 from freqgan.systems.batches import detached, split
 from freqgan.systems.clock import Clock
+from freqgan.systems.examples import Examples
 from freqgan.systems.gradients import settle_gradients
 from freqgan.systems.loading import loaded, take
 from freqgan.systems.moving_average import MovingAverage
@@ -67,6 +68,7 @@ class System(pl.LightningModule, ABC):
         self.rows = Rows()
         self.notes: Terms = {}  # what a step logs beside its terms, by `player/name`
         self.inner: list[System] = []  # whose networks are part of these
+        self.examples: Examples | None = None  # of a method that makes images of images, in place of chance
         self._carried: dict[str, Tensor] = {}
 
     @abstractmethod

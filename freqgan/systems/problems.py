@@ -59,8 +59,9 @@ def _phase_problems(rules: Rules, known: Known, networks: Mapping[Player, nn.Mod
         if not load.get("run"):
             yield f"{path}.load.run is missing: set it to a run directory or a checkpoint file"
         yield from rules["optim"].problems(phase.get("optim") or {}, f"{path}.optim")
+    movable = [player for player, network in networks.items() if any(True for _ in network.parameters())]
     for i, phase in enumerate(phases or [Phase()]):
-        active = [player for player in networks if player not in phase.get("frozen", [])]
+        active = [player for player in movable if player not in phase.get("frozen", [])]
         if not any(any(weights_in(phase, rules["terms"], player).values()) for player in active):
             where = f"model.phases.{i}" if phases else "model.terms"
             yield f"{where} leaves nothing to train: give a term of a network that is not frozen a weight"
