@@ -45,9 +45,9 @@ class FoldingConv2d(nn.Conv2d):
     def folded(self) -> nn.Conv2d:
         """That one convolution."""
         with torch.device(self.weight.device):
-            one = nn.Conv2d(
-                self.in_channels, self.out_channels, self.kernel_size, 1, self.padding, self.dilation
-            ).to(self.weight.dtype)
+            one = nn.Conv2d(self.in_channels, self.out_channels, self.kernel_size, 1, self.padding, self.dilation).to(
+                self.weight.dtype
+            )
         one.weight.copy_(self.sum_of_paths())
         if self.bias is not None and one.bias is not None:
             one.bias.copy_(self.bias)

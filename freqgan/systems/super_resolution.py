@@ -101,15 +101,12 @@ class SuperResolution(System, Restoring):
 
     def low_of(self, batch: Batch) -> Float[Tensor, "b c h w"]:
         """What the images are to be made of."""
-        real, low = batch["image"], batch.get("image_low")
+        real: Tensor = batch["image"]
         size = (real.shape[-2] // self.scale, real.shape[-1] // self.scale)
-        if low is None:
-            return torch.as_tensor(resize(real, size))
+        low: Tensor = batch["image_low"] if "image_low" in batch else resize(real, size)
         if low.shape[-2:] != size:
-            got, wanted = real.shape[-1] / low.shape[-1], self.scale
-            raise UserError(
-                f"the data are made for a factor of {got:g}, the model for {wanted}: set data.scale={wanted}"
-            )
+            got, wanted = f"made for a factor of {real.shape[-1] / low.shape[-1]:g}", self.scale
+            raise UserError(f"the data are {got}, the model for {wanted}: set data.scale={wanted}")
         return low
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
@@ -135,8 +132,8 @@ class SuperResolution(System, Restoring):
     def restore(self, low: Float[Tensor, "b c h w"], *, weights: Weights = "ema") -> Float[Tensor, "b c H W"]:
         """The enlarged images, in [-1, 1]; nothing is computed for earlier scales alone."""
         with self.kept_generator(weights):
-            image = self.generator.upscale(low.to(self.device))
-        return image.float().clamp(-1, 1)
+            image: Tensor = self.generator.upscale(low.to(self.device)).float()
+        return image.clamp(-1, 1)
 
     def aim(self, wishes: Mapping[str, str]) -> None:
         """Refuses every wish: results follow from what they are made of."""
