@@ -47,9 +47,9 @@ class FoldingConv2d(nn.Conv2d):
         one = nn.Conv2d(
             self.in_channels,
             self.out_channels,
-            self.kernel_size,
-            padding=self.padding,
-            dilation=self.dilation,
+            self.kernel_size[0],
+            padding=self.padding[0],
+            dilation=self.dilation[0],
             device=self.weight.device,
             dtype=self.weight.dtype,
         )
