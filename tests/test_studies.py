@@ -81,17 +81,17 @@ def test_what_a_part_needs_is_said(part: str, missing: str) -> None:
 
 def test_the_ablation_changes_one_factor_at_a_time() -> None:
     command, jobs = asked("frequency_ablation")
-    assert len(jobs) == 3 * 12
+    assert len(jobs) == 3 * 15
     assert command.folder == Path("outputs/frequency_ablation/main")
     changed = [[text for text in job.typed if not text.startswith("seed=")] for job in jobs]
     assert all(len(texts) == 1 for texts in changed)
-    assert len({texts[0] for texts in changed}) == 12
+    assert len({texts[0] for texts in changed}) == 15
     settings = [command.compose(job.chosen) for job in jobs if "seed=1" in job.typed]
-    assert len(settings) == 12
+    assert len(settings) == 15
     for job in settings:
         config.check(job)
     plain = [json.dumps(config.resolve(job), sort_keys=True) for job in settings]
-    assert len(set(plain)) == 12, "no variant is the base again"
+    assert len(set(plain)) == 15, "no variant is the base again"
 
 
 def test_all_arms_have_as_many_parameters() -> None:
