@@ -124,7 +124,7 @@ def _value(kernel: Kernel, x: np.ndarray) -> np.ndarray:
         return np.where(np.abs(x) < lobes, np.sinc(x) * np.sinc(x / lobes), 0.0)
     x = np.abs(x)
     if kernel == "bilinear":
-        return np.maximum(1 - x, 0.0)
+        return np.where(x < 1, 1 - x, 0.0)
     inner, outer = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
     return np.where(x <= 1, inner, np.where(x <= 2, outer, 0.0))
 
