@@ -57,6 +57,11 @@ class ScannedFolder:
         self.scan = FolderScan.load(directory)
         self._kept = layout.open(directory)
 
+    @property
+    def kept(self) -> bool:
+        """Whether pixels are read from the cache, and not decoded at every access."""
+        return self._kept is not None
+
     def pixels(self, row: int) -> np.ndarray:
         """The picture of `names[row]` as the layout has it, not to be written to."""
         if self._kept is not None:
