@@ -332,9 +332,9 @@ def test_how_pairs_are_made_is_part_of_the_fingerprint(photos, scenes):
 
 def test_mistakes_with_photos(photos):
     assert len(photos(batch_size=100).train_dataset()) == 7  # a photo has many crops
-    with pytest.raises(UserError, match=r"data\.augment is not AlignedCrops, and PhotoFolder has images of any size"):
+    with pytest.raises(UserError, match=r"data\.source=PhotoFolder .* and data\.augment does not crop"):
         photos(augment=None).setup("fit")
-    with pytest.raises(UserError, match=r"PhotoFolder has images of any size, which are no batch of squares"):
+    with pytest.raises(UserError, match=r"data\.source=PhotoFolder has images of any size, wanted squares"):
         next(photos().evaluation_images("train"))
     with pytest.raises(UserError, match=r"data\.low_root=.*low, data\.val_root=x and data\.val_low_root=None: "):
         photos(paired=True, val_root="x")
