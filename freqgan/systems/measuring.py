@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from freqgan.errors import UserError
+from freqgan.metrics import RestorationProtocol
 from freqgan.systems.rules import Scores
 
 
@@ -27,7 +29,14 @@ def measure_samples(
         split: of the data.
         cache_dir: where statistics of the real images are kept.
         bands: images to the bands whose values are compared.
+
+    Raises:
+        UserError: the protocol judges something else.
     """
+    if isinstance(protocol, RestorationProtocol):
+        raise UserError(
+            "metrics=restoration compares images with their originals, samples have none: set metrics=generation"
+        )
     values: Scores = protocol.evaluate(
         samples,
         lambda: data.evaluation_images(split),
