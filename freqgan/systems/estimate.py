@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from freqgan.systems.base import System
 from freqgan.systems.rules import Batch, detached
@@ -41,7 +42,7 @@ def step_cost(system: System, batch: Batch) -> StepCost:
     """
     kept = _Kept()
     players = system.players()
-    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(kept.pack, lambda tensor: tensor):
+    with _Operations() as operations, saved_tensors_hooks(kept.pack, lambda tensor: tensor):
         outputs = system.forward_part(system.parts(batch)[0], graph=True)
         if system.discriminator is not None:
             terms = system.discriminator_terms(batch, detached(outputs))
@@ -52,7 +53,22 @@ def step_cost(system: System, batch: Batch) -> StepCost:
     for network in players.values():
         network.requires_grad_(True)
     average = sum(p.numel() for p in system.ema.parameters())
-    return StepCost(counter.get_total_flops(), kept.bytes, 4 * (OPTIMIZER_COPIES * system.trained_parameters + average))
+    return StepCost(operations.count, kept.bytes, 4 * (OPTIMIZER_COPIES * system.trained_parameters + average))
+
+
+@final
+class _Operations(TorchDispatchMode):
+    """Counts those of convolutions and matrix products; PyTorch's own counter refuses gradients inside a loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if (operations := flop_registry.get(func._overloadpacket)) is not None:
+            self.count += operations(*args, **(kwargs or {}), out_val=result)
+        return result
 
 
 @final
