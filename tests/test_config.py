@@ -10,11 +10,13 @@ import yaml
 from omegaconf import OmegaConf
 
 from freqgan import config
+from freqgan.config import rules
 from freqgan.config.schema import Runs, Train, root_problems
 from freqgan.config.signature import node_problems
 from freqgan.config.stored import shipped_targets
 from freqgan.config.targets import TargetError, locate
 from freqgan.errors import UserError
+from freqgan.systems.rules import Phase
 
 
 class Override(TypedDict, total=False):
@@ -66,6 +68,10 @@ class Model:
         self.net = network(3, 4, 1)
 
 
+class Staged:
+    def __init__(self, *, phases: list[Phase]) -> None: ...
+
+
 class Source:
     def __init__(self, *, root: str, split: Literal["train", "val"] = "train") -> None: ...
 
@@ -85,7 +91,7 @@ def anything(**extra: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def example(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("example")
-    for thing in (Transform, Loss, Optim, Model, Folder, Plain, anything):
+    for thing in (Transform, Loss, Optim, Model, Staged, Folder, Plain, anything):
         setattr(module, thing.__name__, thing)
     monkeypatch.setitem(sys.modules, "example", module)
 
@@ -276,6 +282,16 @@ def test_signature_closes_typed_dictionaries() -> None:
     ]
 
 
+def test_signature_closes_typed_dictionaries_in_lists() -> None:
+    phases = [{"until": 0.5, "load": {"rn": "x"}}, {"til": 1, "optim": {"lrr": 1.0}, "frozen": "generator"}]
+    assert nodes({"phases": {"_target_": "example.Staged", "phases": phases}}) == [
+        "phases.phases.0.load.rn is unknown: did you mean phases.phases.0.load.run?",
+        "phases.phases.1.frozen=generator: wanted a list",
+        "phases.phases.1.optim.lrr is unknown: did you mean phases.phases.1.optim.lr?",
+        "phases.phases.1.til is unknown: did you mean phases.phases.1.until?",
+    ]
+
+
 def test_signature_follows_settings_to_the_base_class() -> None:
     folder = {"_target_": "example.Folder", "root": "x", "depth": 2, "split": "val"}
     assert nodes(folder) == []
@@ -398,6 +414,14 @@ def test_check_holds_the_rules_between_fields(changes: dict[str, Any], line: str
     with pytest.raises(UserError) as caught:
         config.check(root(**changes))
     assert [text for text in caught.value.lines if text.startswith(line)] == list(caught.value.lines)
+
+
+@pytest.mark.parametrize("resume", [None, "auto"])
+def test_runs_that_a_phase_loads_are_there_when_a_run_begins(tmp_path: Path, resume: str | None) -> None:
+    phases = [{"load": {"run": str(tmp_path)}}, {"load": None}, {"load": {"run": "nowhere"}}]
+    problems = list(rules.phases_load_what_is_there({"model": {"phases": phases}, "resume": resume}))
+    lack = "model.phases.2.load.run=nowhere is not there: name a run directory or a checkpoint file"
+    assert problems == ([lack] if resume is None else [])
 
 
 def test_check_builds_the_model_on_the_meta_device_alone(monkeypatch: pytest.MonkeyPatch) -> None:

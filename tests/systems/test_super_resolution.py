@@ -134,7 +134,7 @@ def test_a_discriminator_is_built_where_some_phase_wants_it() -> None:
     later = system(ALL, phases=[{"until": 0.5, "terms": silent}, {}])
     assert later.discriminator is not None
     log = later.training_step(batch(), 0)
-    assert {*log} == {"generator/pixel", "generator/perceptual"}
+    assert {*log} == {"generator/pixel", "generator/perceptual", "phase"}
     assert system(ALL, phases=[{"terms": silent}]).discriminator is None
 
 
