@@ -53,7 +53,7 @@ def asked(study: str, *arguments: str, **environment: str) -> tuple[SweepCommand
     ("part", "environment", "count", "first"),
     [
         ("main", {}, 27, "seed=1 experiment=frequency_vs_image/identity"),
-        ("rates", {}, 36, "optim.lr=0.0003 experiment=frequency_vs_image/identity"),
+        ("rates", {}, 36, "experiment=frequency_vs_image/identity optim.lr=0.001 model.terms.discriminator.r1=1.0"),
         ("long", {"BEST": "db2"}, 2, "experiment=frequency_vs_image/identity"),
         ("scenes", {"CAMVID": "streets"}, 6, "seed=1 experiment=frequency_vs_image/identity"),
         ("photos", {"BSDS": "photos", "BEST": "db2"}, 6, "seed=1 experiment=frequency_vs_image/identity"),

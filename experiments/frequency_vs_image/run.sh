@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs what is missing of a part of the study; stop it and start it again as you like. Further arguments are overrides.
-#   run.sh rates                    the arms at four learning rates, on fewer images
+#   run.sh rates                    the arms at four settings each, on fewer images
 #   run.sh main                     the arms with three seeds
 #   BEST=<arm> run.sh long          plain DCGAN and the best arm, five times as long
 #   CAMVID=<folder> run.sh scenes   both on CamVid's street scenes
