@@ -1,8 +1,8 @@
 """Phases of a run: warm starts, and nets that are trained in stages, as functions of the budget's progress.
 
 A phase says what is different while it lasts: weights of the terms, parts that rest, settings of the optimisers. It may
-begin with weights of another run and with optimisers that remember nothing. A budget of minutes is turned into images by
-the speed of the first steps: where a later phase is slower, it is better given in images. As a model's config has them:
+begin with weights of another run and with optimisers that remember nothing. A budget of minutes becomes one of images
+by the speed of the first steps; where a later phase is slower, give images. As a model's config has them:
 
     phases: # super-resolution: L1 alone, then the whole loss at a tenth of the learning rate
       - {until: 0.6, terms: {generator: {perceptual: 0, adversarial: 0}, discriminator: {adversarial: 0}}}

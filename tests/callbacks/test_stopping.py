@@ -113,7 +113,7 @@ def evaluation(folder: Path, numbers: list[float], plateau: Plateau, toy: Toy) -
     run = new_run(folder)
     journal = Journal(run, [], every_steps=1000)
     store = CheckpointStore(run, journal, every_images=1000, keep=100)
-    protocol: Any = SimpleNamespace(name="protocol", small=lambda: "small")
+    protocol: Any = SimpleNamespace(name="protocol", split="train", small=lambda: "small")
     toy.measure = lambda asked, *_, **__: {FD: 0.0 if asked == "small" else numbers.pop(0)}  # type: ignore[method-assign]
     times: dict[str, Any] = {"at_start": "small", "every_images": 8, "cache_dir": folder, "seed": 5}
     return journal, Evaluation(run, journal, store, protocol, **times, plateau=plateau)
