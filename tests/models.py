@@ -18,7 +18,7 @@ BRANCH_SR = [
     *("model.perceptual.network.image_size=32", "model.examples=4"),
 ]
 # The second phase begins with optimisers that remember nothing.
-LATER = "{fresh_optimizers: true, optim: {lr: 0.001}}"
+LATER = "{fresh_optimizers: true, optim: {lr: %s}}"
 SPECTRUM_FIRST = (
     "{until: 0.4, frozen: [discriminator], terms: {generator: {adversarial: 0, focal_frequency: 0.1}}, "
     "optim: {schedule: linear_decay}}"
@@ -47,12 +47,12 @@ MODELS = {
         *("model.terms.generator.feature_statistics=0.1", "optim.lr=0.001"),
     ],
     "condition": [*FREQUENCY_GAN, *NO_NORMS, *FEATURES, "model.features.use=condition"],
-    "stages": [*FREQUENCY_GAN, *NO_NORMS, f"model.phases=[{SPECTRUM_FIRST}, {LATER}]"],
+    "stages": [*FREQUENCY_GAN, *NO_NORMS, f"model.phases=[{SPECTRUM_FIRST}, {LATER % 0.02}]"],
     "branch_sr": BRANCH_SR,
     "relativistic": [*BRANCH_SR, "loss=relativistic_average", "model.supervision=last"],
     "warm_start": [
         # Signs of differences, of which L1's gradients are made, turn by a last digit.
         *(*BRANCH_SR, "loss=relativistic_average", "optim.lr=0.002"),
-        f"model.phases=[{FEATURES_FIRST}, {LATER}]",
+        f"model.phases=[{FEATURES_FIRST}, {LATER % 0.001}]",
     ],
 }
