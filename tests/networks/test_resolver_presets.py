@@ -30,7 +30,6 @@ def cost(name: str) -> tuple[int, float]:
 @pytest.mark.parametrize(
     ("name", "parameters", "multiply_adds"),
     [
-        ("bicubic", 0, 0),
         ("branch_sr_large", 2_894_857, 239),
         ("branch_sr_medium", 642_921, 43),
         ("branch_sr_small", 145_409, 10),
