@@ -24,7 +24,10 @@ INNER = {f"{group}/{name}": choice for group in GROUPS for name, choice in WORDS
 OPTIONS = {group: list(WORDS.options(group)) for group in (*GROUPS, *INNER) if group != "hydra"}
 DELTAS = [(group, option) for group in ("experiment", "debug") for option in OPTIONS[group]]
 NEEDED = {"frequency_gan/folder": ["data.root=pictures"]}
-NEEDED_BY_VERB = {"pack": ["root=pictures", "output=shards"]}
+NEEDED_BY_VERB = {
+    "pack": ["root=pictures", "output=shards"],
+    "upscale": ["run=somewhere", "input=photos", "output=large"],
+}
 # The n-th options of all groups together, until every option had its turn: composing each alone takes a minute.
 NO_LEAVES = ("experiment", "debug", "sweep")
 LEAVES = {group: options for group, options in OPTIONS.items() if group.partition("/")[0] not in NO_LEAVES}
@@ -82,7 +85,7 @@ def test_every_way_to_sweep_composes_and_passes_its_schema(sweep: str, inner: st
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "evaluate"])
 def test_verb_composes_and_passes_its_root_schema(verb: str) -> None:
-    needed = ["run=somewhere"] if "run" in ROOTS[verb].model_fields else NEEDED_BY_VERB.get(verb, [])
+    needed = NEEDED_BY_VERB.get(verb, ["run=somewhere"] if "run" in ROOTS[verb].model_fields else [])
     config.check(compose(verb, *needed), ROOTS[verb])
 
 

@@ -10,25 +10,29 @@ from freqgan.data.decode import SUFFIXES, printable
 from freqgan.errors import UserError
 
 
-def list_images(root: Path) -> list[tuple[str, int, int]]:
+def list_images(root: Path, *, setting: str = "data.root") -> list[tuple[str, int, int]]:
     """Name below `root`, size and last change of every image file, in the order of the names.
 
     Hidden files are left out. Links to folders are followed, but no folder is entered twice.
+
+    Args:
+        root: the folder.
+        setting: what errors tell the user to change.
 
     Raises:
         UserError: no such folder, or no image in it.
     """
     if not root.is_dir():
-        raise UserError(_no_folder(root))
+        raise UserError(_no_folder(root, setting))
     try:
         files = sorted(_walk(root, "", set()))
     except PermissionError as error:
         raise UserError(
-            f"data.root: folder {printable(str(error.filename))} may not be read: change its rights"
+            f"{setting}: folder {printable(str(error.filename))} may not be read: change its rights"
         ) from error
     if not files:
         known = ", ".join(SUFFIXES)
-        raise UserError(f"data.root={root} holds no image, wanted files ending in {known}: set data.root=<folder>")
+        raise UserError(f"{setting}={root} holds no image, wanted files ending in {known}: set {setting}=<folder>")
     return files
 
 
@@ -51,9 +55,9 @@ def _walk(folder: Path, prefix: str, entered: set[tuple[int, int]]) -> Iterator[
             yield prefix + entry.name, size, changed
 
 
-def _no_folder(root: Path) -> str:
+def _no_folder(root: Path, setting: str) -> str:
     if root.exists():
-        return f"data.root={root} is a file, wanted a folder of images: set data.root={root.parent}"
+        return f"{setting}={root} is a file, wanted a folder of images: set {setting}={root.parent}"
     parent = next(folder for folder in root.absolute().parents if folder.is_dir())
     wanted = root.absolute().relative_to(parent).parts[0]
     try:
@@ -62,4 +66,4 @@ def _no_folder(root: Path) -> str:
         names = []
     near = get_close_matches(wanted, names, n=1, cutoff=0.5)
     fix = f"did you mean {parent / near[0]}?" if near else f"{parent} exists and has no folder {wanted}"
-    return f"data.root={root} is not there, wanted a folder of images: {fix}"
+    return f"{setting}={root} is not there, wanted a folder of images: {fix}"
