@@ -49,7 +49,7 @@ def budget(settings: dict[str, Any], system: System, hardware: Hardware) -> Tabl
     shape = (data["batch_size"], data["channels"], data["image_size"], data["image_size"])
     cost = step_cost(system, {"image": torch.empty(shape, device="meta")})
     activations = cost.activation_bytes * (0.6 if hardware.bf16 else 1.0)
-    memory = BASE_GIB + (activations / settings["model"].get("accumulate", 1) + cost.state_bytes) / 2**30
+    memory = BASE_GIB + (activations + cost.state_bytes) / 2**30
     device = torch.device("cuda" if hardware.on_gpu else "cpu")
     seconds = cost.flops / (SHARE * speed(bf16=hardware.bf16, layout=hardware.layout, device=device))
     images = limits["images"]

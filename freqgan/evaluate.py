@@ -16,6 +16,7 @@ from freqgan.callbacks.journal import tell
 from freqgan.data import ImageFolder, to_signed_range
 from freqgan.errors import UserError
 from freqgan.hardware import Hardware
+from freqgan.metrics import GenerationProtocol
 from freqgan.runs import RunDirectory, write_json
 from freqgan.runs.stored import load_system
 
@@ -29,6 +30,7 @@ def main(cfg: DictConfig) -> None:
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
     protocol = config.build(settings["metrics"], **({"num_images": settings["n"]} if settings["n"] else {}))
+    settings["split"] = settings["split"] or protocol.split
     data = real_images(settings)
     data.prepare_data()
     cache = Path(settings["paths"]["cache_dir"]).expanduser()
@@ -47,7 +49,7 @@ def main(cfg: DictConfig) -> None:
     else:
         about["images"] = settings["images"]
         values = protocol.evaluate(
-            pictures_of(Path(settings["images"]), data, protocol.num_images),
+            pictures_of(Path(settings["images"]), data, protocol),
             lambda: data.evaluation_images(settings["split"]),
             fingerprint=f"{data.fingerprint()}_{settings['split']}",
             cache_dir=cache,
@@ -93,19 +95,17 @@ def real_images(settings: dict[str, Any]) -> Any:
     return config.build(data, **shape)
 
 
-def pictures_of(folder: Path, data: Any, needed: int) -> Callable[[int, int], Tensor]:
+def pictures_of(folder: Path, data: Any, protocol: Any) -> Callable[[int, int], Tensor]:
     """A "generator" that reads a folder's pictures in the order of their names.
 
     Raises:
-        UserError: the folder holds fewer pictures than the protocol needs.
+        UserError: the protocol does not judge samples, or the folder holds fewer pictures than it needs.
     """
-    pictures = ImageFolder(
-        root=str(folder),
-        split="all",
-        image_size=data.image_size,
-        channels=data.channels,
-        cache_dir=data.cache_dir,
-    )
+    if not isinstance(protocol, GenerationProtocol):
+        raise UserError("images=<folder> is judged by metrics=generation or metrics=fid: set one, or run=<dir>")
+    needed = protocol.num_images
+    facts = {name: getattr(data, name) for name in ("image_size", "channels", "cache_dir")}
+    pictures = ImageFolder(root=str(folder), split="all", **facts)
     pictures.prepare()
     if len(pictures) < needed:
         raise UserError(

@@ -178,6 +178,9 @@ def test_any_folder_can_be_the_reference(run: RunDirectory, tmp_path: Path) -> N
     status, output = verb("evaluate", tmp_path, f"images={tmp_path / 'photos'}", "data=scenes", "n=42")
     assert status == 2
     assert "holds 41 pictures, the protocol needs 42: set n=41" in output
+    status, output = verb("evaluate", tmp_path, f"images={tmp_path / 'photos'}", "data=scenes", "metrics=restoration")
+    assert status == 2
+    assert "is judged by metrics=generation or metrics=fid" in one_line(output)
 
 
 def test_weights_that_are_not_finite_end_an_evaluation(run: RunDirectory, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Judging the generator while it trains, by the same protocol that `freqgan evaluate` uses afterwards."""
 
 import logging
+import operator
 import time
 from pathlib import Path
 from typing import Any, Literal, final
@@ -10,12 +11,14 @@ import pytorch_lightning as pl
 from freqgan.callbacks.checkpoint_store import CheckpointStore
 from freqgan.callbacks.journal import Journal
 from freqgan.callbacks.stopping import Plateau
-from freqgan.metrics import GenerationProtocol, NoEvaluation
+from freqgan.metrics import GenerationProtocol, NoEvaluation, RestorationProtocol, higher_is_better
 from freqgan.runs import RunDirectory, write_json
 from freqgan.systems import Clock, System
 from freqgan.systems.parallel import broadcast
 
 log = logging.getLogger(__name__)
+
+Protocol = GenerationProtocol | RestorationProtocol | NoEvaluation
 
 SHARE = 0.2  # of the budget, between two judgements
 
@@ -28,10 +31,9 @@ class Evaluation(pl.Callback):
         run: the directory of the run; results go to `evaluation/<protocol>.json` and the journal.
         journal: where the numbers go.
         store: saves the best checkpoint.
-        protocol: what is measured; its first number is the one to minimise.
+        protocol: what is measured; its first number decides which checkpoint is the best.
         at_start: `full` judges the untrained generator, `small` only exercises the protocol on a few images.
         every_images: interval; None for a fifth of the budget.
-        split: of the data that the samples are compared with.
         cache_dir: where statistics of the real images are kept.
         seed: of the samples.
         plateau: hears of every judgement and may end the run by it.
@@ -42,11 +44,10 @@ class Evaluation(pl.Callback):
         run: RunDirectory,
         journal: Journal,
         store: CheckpointStore,
-        protocol: GenerationProtocol | NoEvaluation,
+        protocol: Protocol,
         *,
         at_start: Literal["full", "small", "off"],
         every_images: int | None,
-        split: str = "train",
         cache_dir: Path,
         seed: int,
         plateau: Plateau | None = None,
@@ -57,7 +58,6 @@ class Evaluation(pl.Callback):
         self.protocol = protocol
         self.at_start = at_start
         self.every_images = every_images
-        self.split = split
         self.cache_dir = cache_dir
         self.seed = seed
         self.plateau = plateau
@@ -88,7 +88,8 @@ class Evaluation(pl.Callback):
         self.journal.write(system, {f"val/{name}": value for name, value in values.items()})
         first, value = next(iter(values.items()))
         log.info("%s = %.4g at %d images (%.0f s)", first, value, images, time.monotonic() - begun)
-        improved = self.best is None or value < self.best
+        better = operator.gt if higher_is_better(first) else operator.lt
+        improved = self.best is None or better(value, self.best)
         if improved:
             self.best, self._best_at = value, images
         if self.plateau is not None:
@@ -133,10 +134,10 @@ class Evaluation(pl.Callback):
         every = self.every_images or round((clock.end or 0) * SHARE)
         return before is not None and every > 0 and images // every > max(before, 0) // every
 
-    def _measure(
-        self, trainer: pl.Trainer, system: System, protocol: GenerationProtocol | NoEvaluation
-    ) -> dict[str, float]:
+    def _measure(self, trainer: pl.Trainer, system: System, protocol: Protocol) -> dict[str, float]:
         data = trainer.datamodule  # type: ignore[attr-defined]
         # A network may keep statistics of each process's own rows; those of rank zero are the checkpoint's.
         broadcast(system.ema.buffers())
-        return system.measure(protocol, data, split=self.split, seed=self.seed, weights="ema", cache_dir=self.cache_dir)
+        return system.measure(
+            protocol, data, split=protocol.split, seed=self.seed, weights="ema", cache_dir=self.cache_dir
+        )

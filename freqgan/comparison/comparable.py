@@ -9,7 +9,7 @@ from freqgan.comparison.measures import OF_A_MODEL, family
 from freqgan.comparison.run import Run
 from freqgan.errors import UserError
 
-FREE = ("batch_size",)  # settings of a protocol that do not change a number
+FREE = ("batch_size", "crops")  # settings of a protocol that do not change a number
 
 
 def incomparable(runs: Sequence[Run]) -> dict[str, str]:

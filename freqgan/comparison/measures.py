@@ -14,6 +14,8 @@ DIRECTIONS: dict[str, Direction] = {
     "grey_distance": "lower",
     "colour_distance": "lower",
     "band_distance": "lower",
+    "gmsd": "lower",
+    "perceptual": "lower",
     "lpips": "lower",
     "precision": "higher",
     "recall": "higher",
@@ -21,6 +23,7 @@ DIRECTIONS: dict[str, Direction] = {
     "coverage": "higher",
     "psnr": "higher",
     "ssim": "higher",
+    "lr_consistency_psnr": "higher",
 }
 
 

@@ -54,6 +54,14 @@ def folders_can_be_written(config: Config) -> Iterator[str]:
             yield f"paths.{name}={config['paths'][name]}: {there} {lack}, set paths.{name}=<folder>"
 
 
+def phases_load_what_is_there(config: Config) -> Iterator[str]:
+    """The runs whose weights a phase begins with; a resumed run may have read them before they went."""
+    for number, phase in enumerate(config["model"].get("phases") or [] if config["resume"] is None else []):
+        run = (phase.get("load") or {}).get("run")
+        if isinstance(run, str) and not Path(run).expanduser().exists():
+            yield f"model.phases.{number}.load.run={run} is not there: name a run directory or a checkpoint file"
+
+
 def model_fits(config: Config) -> Iterator[str]:
     """The transform cuts the image size into bands, and the model's networks can be built for them."""
     import torch
@@ -75,5 +83,6 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     overrides_belong_to_resume,
     stop_has_something_to_go_by,
     folders_can_be_written,
+    phases_load_what_is_there,
     model_fits,
 )

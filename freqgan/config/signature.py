@@ -158,6 +158,8 @@ def _readable(annotation: Any) -> Any:
         return make(annotation.__name__, {n: NotRequired[k] if n in optional else k for n, k in fields.items()})
     if get_origin(annotation) in (Union, UnionType):
         return reduce(or_, map(_readable, get_args(annotation)))
+    if get_origin(annotation) in (list, dict):
+        return get_origin(annotation)[tuple(map(_readable, get_args(annotation)))]
     return annotation
 
 

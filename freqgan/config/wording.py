@@ -1,7 +1,7 @@
 """Pydantic's findings as got, wanted and fix, each with its config path."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, get_args, is_typeddict
+from typing import Any, NamedTuple, get_args, get_origin, is_typeddict
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -90,7 +90,11 @@ def show(value: Any) -> str:
 
 def keys(annotation: Any, place: Place = ()) -> list[str]:
     """The keys of the model or TypedDict at a place inside an annotation, of all members of a union."""
-    fields = [_fields(member) for member in (annotation, *get_args(annotation))]
+    members = (annotation, *get_args(annotation))
+    if place and isinstance(place[0], int):
+        items = [item for member in members if get_origin(member) is list for item in get_args(member)]
+        return [name for item in items for name in keys(item, place[1:])]
+    fields = [_fields(member) for member in members]
     if not place:
         return list(dict.fromkeys(name for names in fields for name in names))
     return [name for names in fields if place[0] in names for name in keys(names[str(place[0])], place[1:])]

@@ -2,30 +2,36 @@
 
 from typing import TYPE_CHECKING, Any
 
+from freqgan.data.aligned_crops import AlignedCrops
 from freqgan.data.augment import Augment
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.decode import UnreadableImageError, decode
 from freqgan.data.image_folder import ImageFolder
 from freqgan.data.openmoji import OpenMoji
+from freqgan.data.photo_folder import PhotoFolder
 from freqgan.data.ranges import to_bytes, to_signed_range
 from freqgan.data.scenes import Scenes
 from freqgan.data.shards import Shards
 from freqgan.data.splits import Split
+from freqgan.data.stage import Stage
 from freqgan.data.stream import TrainingStream, training_loader
 
 if TYPE_CHECKING:
     from freqgan.data.datamodule import DataModule
 
 __all__ = [
+    "AlignedCrops",
     "Augment",
     "DataModule",
     "ImageDataset",
     "ImageFolder",
     "OpenMoji",
+    "PhotoFolder",
     "Sample",
     "Scenes",
     "Shards",
     "Split",
+    "Stage",
     "TrainingStream",
     "UnreadableImageError",
     "decode",

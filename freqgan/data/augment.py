@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from freqgan.data.base import Sample
+from freqgan.data.stage import Stage
 from freqgan.errors import UserError
 from freqgan.ops.keyed_random import key, numpy_generator
 
 _BLOCK = 4096
 
 
-class Augment:
+class Augment(Stage):
     """Changes a training sample; its label and instance maps and its second image move along.
 
     Args:
@@ -34,28 +35,37 @@ class Augment:
             UserError: the transforms change the size of the image.
         """
         if self.horizontal_flip and _uniform_block(seed, position // _BLOCK)[position % _BLOCK] < 0.5:
-            sample = {name: value.flip(-1) if _is_raster(value) else value for name, value in sample.items()}
+            sample = {name: value.flip(-1) if is_raster(value) else value for name, value in sample.items()}
         return self._transformed(sample, seed, position) if self.transforms else sample
+
+    def evaluated(self, sample: Sample) -> Sample:
+        """The sample as it is."""
+        return sample
+
+    def pairing(self) -> str:
+        """Nothing: pairs are the source's matter."""
+        return ""
 
     def _transformed(self, sample: Sample, seed: int, position: int) -> Sample:
         from torchvision import tv_tensors
 
         wrapped = dict(sample)
-        for name in filter(lambda name: _is_raster(sample[name]), sample):
+        for name in filter(lambda name: is_raster(sample[name]), sample):
             kind = tv_tensors.Image if name.startswith("image") else tv_tensors.Mask
             wrapped[name] = kind(sample[name])
         with torch.random.fork_rng(devices=()):
             torch.default_generator.manual_seed(key(seed, "augment", position))
             for transform in self.transforms:
                 wrapped = transform(wrapped)
-        result = {name: value.as_subclass(Tensor) if _is_raster(value) else value for name, value in wrapped.items()}
+        result = {name: value.as_subclass(Tensor) if is_raster(value) else value for name, value in wrapped.items()}
         got, wanted = tuple(result["image"].shape), tuple(sample["image"].shape)
         if got != wanted:
             raise UserError(f"data.augment.transforms made an image {got} of {wanted}: the size must stay as it is")
         return result
 
 
-def _is_raster(value: object) -> bool:
+def is_raster(value: object) -> bool:
+    """Whether a value of a sample lies over the image, pixel by pixel."""
     return isinstance(value, Tensor) and value.ndim >= 2
 
 

@@ -20,13 +20,15 @@ class ImageDataset(Dataset[Sample], ABC):
     """Images by index, the same for the same index in every process.
 
     A sample has "image" (c, h, w), uint8 or, from sources deeper than 8 bits, float32 in [0, 1], and what the
-    source knows besides: "image_b" (the same picture in the other domain), "caption" (all captions, a list of
-    str), "class" (int), "label_map" uint8 (h, w), "instance_map" int32 (h, w), "domain" (str). Constructing does
-    no input or output; `prepare` comes before everything else.
+    source knows besides: "image_low" (the same picture with fewer pixels), "image_b" (the same in the other
+    domain), "name" (str), "caption" (all captions, a list of str), "class" (int), "label_map" uint8 (h, w),
+    "instance_map" int32 (h, w), "domain" (str). Constructing does no input or output; `prepare` comes before
+    everything else.
 
     Args:
         root: folder or files, for the sources that read any.
-        image_size: side of the square images.
+        low_root: folder of the same images with fewer pixels, for the sources that read one.
+        image_size: side of the square images; with images of any size, of the crops that training makes.
         channels: 1 (grey) or 3 (RGB).
         split: which part, told by a hash of each item's name.
         val_fraction: share of names that are validation.
@@ -36,6 +38,10 @@ class ImageDataset(Dataset[Sample], ABC):
 
     reads: ClassVar[str | None] = None
     """What `root` is; None for sources without."""
+    reads_low: ClassVar[bool] = False
+    """Whether `low_root` is read."""
+    any_size: ClassVar[bool] = False
+    """Whether the images are of any size, and not squares of `image_size`."""
     num_classes: int | None = None
     """Values that label maps take, 0 included; None without label maps."""
 
@@ -45,6 +51,7 @@ class ImageDataset(Dataset[Sample], ABC):
         image_size: int,
         channels: int = 3,
         root: str | Path | None = None,
+        low_root: str | Path | None = None,
         split: Split = "all",
         val_fraction: float = 0.1,
         on_error: OnError = "raise",
@@ -65,9 +72,14 @@ class ImageDataset(Dataset[Sample], ABC):
             problems.append(f"data.root is empty, wanted {self.reads}")
         if root and self.reads is None:
             problems.append(f"data.root={root} is not read by {type(self).__name__}: choose data=image_folder")
+        if low_root and not self.reads_low:
+            problems.append(
+                f"data.low_root={low_root} is not read by {type(self).__name__}: choose data=super_resolution"
+            )
         if problems:
             raise UserError(*problems)
         self.root = Path(root).expanduser() if root else None
+        self.low_root = Path(low_root).expanduser() if low_root else None
         self.image_size, self.channels = image_size, channels
         self.split: Split = split
         self.val_fraction, self.on_error = val_fraction, on_error
@@ -92,7 +104,7 @@ class ImageDataset(Dataset[Sample], ABC):
     def fingerprint(self) -> str:
         """A name for exactly these samples: content, size, channels and split."""
         settings = (
-            self.image_size,
+            0 if self.any_size else self.image_size,
             self.channels,
             self.split,
             self.val_fraction if self.split != "all" else 0,

@@ -11,12 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from freqgan.data.augment import Augment
+from freqgan.data.aligned_crops import AlignedCrops
 from freqgan.data.base import ImageDataset, OnError, Sample
 from freqgan.data.cache import digest
 from freqgan.data.ranges import to_signed_range
 from freqgan.data.splits import Split
-from freqgan.data.stream import FAILURE, Batch, EndlessBatches, TrainingStream, training_loader
+from freqgan.data.stage import Stage
+from freqgan.data.stream import FAILURE, Batch, EndlessBatches, TrainingStream, collate, training_loader
 from freqgan.errors import FreqganError, UserError
 from freqgan.ops.keyed_random import permutation
 
@@ -33,13 +34,17 @@ class DataModule(pl.LightningDataModule):
     Args:
         source: makes the data set when called with the facts below, such as a `_partial_` of
             `freqgan.data.OpenMoji`.
-        image_size: side of the square images.
+        image_size: side of the square images, or of the crops that training makes of them.
+        scale: how many times shorter the sides of "image_low" are, where there is one.
         channels: 1 (grey) or 3 (RGB).
         num_classes: values of the source's label maps, 0 included; None for sources without.
         root: folder or files of the images, for sources that read any.
+        low_root: folder of the same images with fewer pixels, for sources that read one.
         val_root: the same for the validation images; None takes `val_fraction` of `root` by a hash of the names.
+        val_low_root: the low images of `val_root`.
         val_fraction: share of the images that is never trained on.
         batch_size: images per optimiser update over all processes.
+        crops_per_image: samples in succession that are of the same image, each with draws of its own.
         num_workers: loading processes per training process; the batches are the same for any number.
         augment: changes training samples, or None.
         on_error: raise on unreadable files, or skip them: the next good one takes the place.
@@ -52,27 +57,39 @@ class DataModule(pl.LightningDataModule):
         *,
         source: Callable[..., ImageDataset],
         image_size: int,
+        scale: int = 1,
         channels: int = 3,
         num_classes: int | None = None,
         root: str | None = None,
+        low_root: str | None = None,
         val_root: str | None = None,
+        val_low_root: str | None = None,
         val_fraction: float = 0.1,
         batch_size: int = 64,
+        crops_per_image: int = 1,
         num_workers: int = 0,
-        augment: Augment | None = None,
+        augment: Stage | None = None,
         on_error: OnError = "raise",
         cache_dir: str | Path = "~/.cache/freqgan",
         seed: int = 0,
     ) -> None:
         super().__init__()
         wrong = [("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("seed", seed, 0)]
+        wrong += [("scale", scale, 1), ("crops_per_image", crops_per_image, 1)]
         problems = [f"data.{name}={got} must be at least {least}" for name, got, least in wrong if got < least]
+        if (low_root and val_root and not val_low_root) or (val_low_root and not (low_root and val_root)):
+            given = f"data.low_root={low_root}, data.val_root={val_root} and data.val_low_root={val_low_root}"
+            problems.append(
+                f"{given}: data.val_root has low images just if data.root has: set all three, or two to null"
+            )
         if problems:
             raise UserError(*problems)
         self.source, self.root, self.val_root = source, root, val_root
-        self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
+        self.low_root, self.val_low_root = low_root, val_low_root
+        self.image_size, self.scale, self.channels, self.num_classes = image_size, scale, channels, num_classes
         self.val_fraction, self.on_error, self.cache_dir = val_fraction, on_error, cache_dir
-        self.batch_size, self.num_workers, self.augment, self.seed = batch_size, num_workers, augment, seed
+        self.batch_size, self.crops_per_image, self.num_workers = batch_size, crops_per_image, num_workers
+        self.augment, self.seed = augment, seed
         self.images_seen = 0
         self._datasets: dict[Split, ImageDataset] = {}
 
@@ -96,6 +113,7 @@ class DataModule(pl.LightningDataModule):
             own_folder = split == "val" and self.val_root is not None
             dataset = self.source(
                 root=self.val_root if own_folder else self.root,
+                low_root=self.val_low_root if own_folder else self.low_root,
                 split=split if self.val_root is None else "all",
                 image_size=self.image_size,
                 channels=self.channels,
@@ -115,14 +133,19 @@ class DataModule(pl.LightningDataModule):
         return self._datasets[split]
 
     def train_dataset(self) -> ImageDataset:
-        """The training images, at least a batch of them.
+        """The training images, at least a batch of them; of images to crop, at least one.
 
         Raises:
-            UserError: fewer than one batch.
+            UserError: fewer than that, or images of any size that nothing crops.
         """
         dataset = self.dataset("train")
-        n = len(dataset)
-        if n < self.batch_size:
+        n, cropped = len(dataset), isinstance(self.augment, AlignedCrops)
+        if dataset.any_size and not cropped:
+            name = type(dataset).__name__
+            raise UserError(
+                f"data.augment is not AlignedCrops, and {name} has images of any size: choose data=image_folder"
+            )
+        if n < (1 if cropped else self.batch_size):
             fix = f"set data.batch_size={n} or less, or add images" if n else "lower data.val_fraction or add images"
             raise UserError(f"data.batch_size={self.batch_size} is more than the {n} training images: {fix}")
         return dataset
@@ -146,14 +169,37 @@ class DataModule(pl.LightningDataModule):
             batch_size: of all batches but the last.
         """
         dataset = self._not_empty(split)
-        chosen = np.sort(permutation(0, "evaluation", 0, len(dataset))[:limit]).tolist()
+        if dataset.any_size:
+            name = type(dataset).__name__
+            raise UserError(f"{name} has images of any size, which are no batch of squares: choose data=image_folder")
+        chosen = _chosen(dataset, limit)
         for start in range(0, len(chosen), batch_size):
             images = [dataset[index]["image"] for index in chosen[start : start + batch_size]]
             yield to_signed_range(torch.stack(images))
 
+    def evaluation_pairs(self, split: Split, *, limit: int | None = None) -> Iterator[Batch]:
+        """Whole samples one by one, in the order of the data set: what is random in a pair is the same in every run.
+
+        Each is a batch of one, its images in [-1, 1], with "name" (str) and what the source and the stage give:
+        "image" (1, c, h, w) at its own size cut to multiples of the scale, and "image_low" (1, c, h / scale,
+        w / scale), where pairs are made for super-resolution.
+
+        Args:
+            split: what to read; "all" leaves the images of `val_root` out.
+            limit: at most so many, chosen as by `evaluation_images`.
+        """
+        dataset = self._not_empty(split)
+        for index in _chosen(dataset, limit):
+            sample = {"name": str(index), **dataset[index]}
+            if self.augment is not None:
+                sample = self.augment.evaluated(sample)
+            yield {**_in_signed_range(collate([sample])), "name": sample["name"]}
+
     def fingerprint(self) -> str:
-        """A name for exactly these training and validation samples, wherever they lie."""
-        return digest(self.dataset("train").fingerprint(), self.dataset("val").fingerprint())
+        """A name for exactly these training and validation samples, wherever they lie, and for how pairs are made."""
+        pairing = self.augment.pairing() if self.augment is not None else ""
+        parts = [self.dataset("train").fingerprint(), self.dataset("val").fingerprint()]
+        return digest(*parts, pairing) if pairing else digest(*parts)
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """The stream from `images_seen` on, this process's part of it.
@@ -175,13 +221,10 @@ class DataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Convert images to [-1, 1] where the batch is used: bytes are a quarter of the transfer."""
-        return {
-            name: to_signed_range(value) if name.startswith("image") and isinstance(value, Tensor) else value
-            for name, value in batch.items()
-        }
+        return _in_signed_range(batch)
 
     def _stream(self) -> TrainingStream:
-        return TrainingStream(self.train_dataset(), seed=self.seed, augment=self.augment)
+        return TrainingStream(self.train_dataset(), seed=self.seed, augment=self.augment, repeats=self.crops_per_image)
 
     def _not_empty(self, split: Split) -> ImageDataset:
         dataset = self.dataset(split)
@@ -196,3 +239,16 @@ class DataModule(pl.LightningDataModule):
         if dataset.skipped and (self.trainer is None or self.trainer.is_global_zero):
             listed = "; ".join(error.lines[0] for error in dataset.skipped[:_LISTED_SKIPS])
             _log.warning("%d of %d images skipped (data.on_error=skip): %s", len(dataset.skipped), len(dataset), listed)
+
+
+def _chosen(dataset: ImageDataset, limit: int | None) -> list[int]:
+    """Indices in order: all, or the same evenly drawn subset in every run."""
+    chosen: list[int] = np.sort(permutation(0, "evaluation", 0, len(dataset))[:limit]).tolist()
+    return chosen
+
+
+def _in_signed_range(batch: Batch) -> Batch:
+    return {
+        name: to_signed_range(value) if name.startswith("image") and isinstance(value, Tensor) else value
+        for name, value in batch.items()
+    }

@@ -17,7 +17,7 @@ def list_images(root: Path, *, setting: str = "data.root") -> list[tuple[str, in
 
     Args:
         root: the folder.
-        setting: what errors tell the user to change.
+        setting: what the user calls it.
 
     Raises:
         UserError: no such folder, or no image in it.

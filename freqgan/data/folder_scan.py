@@ -5,7 +5,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -14,9 +14,9 @@ import numpy as np
 
 from freqgan.data.cache import digest
 from freqgan.data.decode import Header, UnreadableImageError, decode, read_header
-from freqgan.data.pixels import square_pixels, write_pixels
+from freqgan.data.layouts import Layout
 
-_CHUNK = 1024
+_AHEAD = 2 * (os.cpu_count() or 1)  # files that are read before they are needed: whole photographs take memory
 _Result = TypeVar("_Result")
 
 
@@ -44,18 +44,16 @@ class FolderScan:
 
 @dataclass(frozen=True)
 class FolderReader:
-    """Files of one folder as square pixels.
+    """Files of one folder as pixels.
 
     Args:
         root: the folder.
-        image_size: side of the squares.
-        channels: 1 or 3.
+        layout: what becomes of each picture.
         max_pixels: larger images count as unreadable.
     """
 
     root: Path
-    image_size: int
-    channels: int
+    layout: Layout
     max_pixels: int
 
     def header(self, name: str) -> Header | None:
@@ -66,9 +64,9 @@ class FolderReader:
             return None
 
     def pixels(self, name: str, *, depth: int, file: BinaryIO | None = None) -> np.ndarray:
-        """A file, already open or not, as (c, h, w): uint8, or uint16 if the depth is 16."""
+        """A file, already open or not, as the layout has it: uint8, or uint16 if the depth is 16."""
         image = decode(file or self.root / name, name=name, max_pixels=self.max_pixels)
-        return square_pixels(image, image_size=self.image_size, channels=self.channels, depth=depth)
+        return self.layout.pixels(image, depth=depth)
 
     def read(self, name: str, depth: int) -> tuple[str, np.ndarray | UnreadableImageError]:
         """Hash of a file's bytes, and its pixels or why there are none."""
@@ -85,16 +83,15 @@ class FolderReader:
 
 
 def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, keep_bytes: float) -> None:
-    """Read every file once and leave `scan.json` and, if they fit, `pixels.npy` (n, c, h, w) in a directory.
+    """Read every file once and leave `scan.json` and, if they fit, the pixels in a directory.
 
     Args:
         reader: reads the files.
-        names: the files, as rows of the pixels; an unreadable one leaves a black row.
+        names: the files, as rows of the pixels.
         directory: where to write.
         keep_bytes: no pixels are written if they would take more.
     """
     scan, contents = FolderScan(), []
-    shape = (len(names), reader.channels, reader.image_size, reader.image_size)
 
     def rows(pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
         reads = _in_order(pool, lambda name: reader.read(name, scan.depth), names)
@@ -102,17 +99,19 @@ def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, 
             contents.append((name, content))
             if isinstance(pixels, UnreadableImageError):
                 scan.unreadable[name] = pixels.reason
-                pixels = np.zeros(shape[1:])
+                pixels = reader.layout.missing()
             yield pixels
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
+        numbers = 0
         for header in _in_order(pool, reader.header, names):
+            numbers += reader.layout.size(header)
             if header is not None:
                 scan.depth = max(scan.depth, header.depth)
                 scan.deep_colour += header.loses_depth
         dtype = np.dtype(np.uint16 if scan.depth == 16 else np.uint8)
-        if np.prod(shape, dtype=float) * dtype.itemsize <= keep_bytes:
-            write_pixels(directory / "pixels.npy", shape, dtype, rows(pool))
+        if numbers * dtype.itemsize <= keep_bytes:
+            reader.layout.write(directory, len(names), dtype, rows(pool))
         else:
             deque(rows(pool), maxlen=0)
     scan.content = digest(*contents)
@@ -120,6 +119,11 @@ def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, 
 
 
 def _in_order(pool: ThreadPoolExecutor, function: Callable[[str], _Result], names: Sequence[str]) -> Iterator[_Result]:
-    # In chunks: a pool's map holds every result that nobody has taken yet.
-    for start in range(0, len(names), _CHUNK):
-        yield from pool.map(function, names[start : start + _CHUNK])
+    # A pool's own map would hold every result that nobody has taken yet.
+    waiting: deque[Future[_Result]] = deque()
+    for name in names:
+        waiting.append(pool.submit(function, name))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

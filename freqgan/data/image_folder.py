@@ -1,25 +1,12 @@
 """A folder of the user's own images, nested, of any size and mode."""
 
-import logging
-import os
-from bisect import bisect_left
-from pathlib import Path
 from typing import Any
 
-import PIL
-
 from freqgan.data.base import ImageDataset, Sample
-from freqgan.data.cache import build_once, digest
-from freqgan.data.decode import MAX_PIXELS, UnreadableImageError
-from freqgan.data.folder_listing import list_images
-from freqgan.data.folder_scan import FolderReader, FolderScan, scan_folder
-from freqgan.data.pixels import Pixels, as_tensor
-from freqgan.data.splits import belongs
-from freqgan.errors import UserError
-
-_SCAN_VERSION = 1
-_LISTED_ERRORS = 10
-_log = logging.getLogger(__name__)
+from freqgan.data.decode import MAX_PIXELS
+from freqgan.data.layouts import Squares
+from freqgan.data.pixels import as_tensor
+from freqgan.data.scanned_folder import ScannedFolder
 
 
 class ImageFolder(ImageDataset):
@@ -51,45 +38,21 @@ class ImageFolder(ImageDataset):
                 one.
         """
         assert self.root is not None
-        listing = list_images(self.root)
-        self._names = [name for name, *_ in listing]
-        self._reader = FolderReader(self.root, self.image_size, self.channels, self.max_pixels)
-        settings = (self.image_size, self.channels, self.max_pixels, self.cache_limit_gib)
-        key = digest(_SCAN_VERSION, PIL.__version__, os.path.realpath(self.root), listing, *settings)
-        directory = build_once(self.cache_dir / "image_folder" / f"{self.image_size}px_{key}", self._read_all)
-        self._scan = FolderScan.load(directory)
-        self._pixels = Pixels(directory / "pixels.npy") if (directory / "pixels.npy").exists() else None
-        self._choose()
-
-    def _read_all(self, directory: Path) -> None:
-        _log.info("reading %d images of %s, once", len(self._names), self.root)
-        scan_folder(self._reader, self._names, directory, keep_bytes=self.cache_limit_gib * 2**30)
-        deep_colour = FolderScan.load(directory).deep_colour
-        if deep_colour:
-            _log.warning("%s: %d images have 16-bit colour, read at 8 bits", self.root, deep_colour)
-
-    def _choose(self) -> None:
-        """Rows of the split, good ones in place of unreadable ones."""
-        unreadable = self._scan.unreadable
-        rows = [row for row, name in enumerate(self._names) if belongs(name, self.split, self.val_fraction)]
-        good = [position for position, row in enumerate(rows) if self._names[row] not in unreadable]
-        bad = [self._names[row] for row in rows if self._names[row] in unreadable]
-        self.skipped = [UnreadableImageError(name, unreadable[name]) for name in bad]
-        if bad and (self.on_error == "raise" or not good):
-            listed = [error.lines[0] for error in self.skipped[:_LISTED_ERRORS]]
-            total = f"data.root={self.root} has {len(bad)} unreadable among {len(rows)} images"
-            raise UserError(*listed, f"{total}: repair or remove them, or set data.on_error=skip")
-        self._rows = [rows[good[bisect_left(good, position) % len(good)]] for position in range(len(rows))]
+        self._folder = ScannedFolder(
+            self.root,
+            Squares(self.image_size, self.channels),
+            max_pixels=self.max_pixels,
+            cache_limit_gib=self.cache_limit_gib,
+            cache=self.cache_dir / "image_folder" / f"{self.image_size}px",
+        )
+        self._rows, self.skipped = self._folder.rows(self.split, val_fraction=self.val_fraction, on_error=self.on_error)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Sample:
-        row = self._rows[index]
-        if self._pixels is not None:
-            return {"image": as_tensor(self._pixels[row])}
-        return {"image": as_tensor(self._reader.pixels(self._names[row], depth=self._scan.depth))}
+        return {"image": as_tensor(self._folder.pixels(self._rows[index]))}
 
     def content(self) -> str:
         """A hash of the names and bytes of all files, wherever the folder lies."""
-        return self._scan.content
+        return self._folder.scan.content

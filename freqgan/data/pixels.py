@@ -1,4 +1,4 @@
-"""From a decoded picture of any size to a square array, to a file of arrays, to a tensor."""
+"""From a decoded picture to an array, square or whole, to a file of arrays, to a tensor."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,14 +27,32 @@ def square_pixels(image: Image.Image, *, image_size: int, channels: int, depth: 
     elif channels == 1:
         image = image.convert("L")
     resized = image.resize((image_size, image_size), Image.Resampling.BICUBIC, box=square)
-    pixels = np.asarray(resized)
-    if pixels.dtype == np.float32:
-        pixels = pixels.clip(0, 65535).round().astype(np.uint16)
-    elif depth == 16:
-        pixels = pixels.astype(np.uint16) * 257
+    pixels = _at_depth(np.asarray(resized), depth)
     if pixels.ndim == 2:
         return np.repeat(pixels[None], channels, axis=0)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def whole_pixels(image: Image.Image, *, channels: int, depth: int = 8) -> np.ndarray:
+    """All of a picture, channels last: (h, w, c).
+
+    Args:
+        image: mode L, RGB or I;16.
+        channels: 1 or 3; colour becomes grey by its luma, grey is repeated.
+        depth: 8 gives uint8; 16 gives uint16, in which 8-bit values v are exactly 257·v.
+    """
+    if channels == 1 and image.mode == "RGB":
+        image = image.convert("L")
+    pixels = _at_depth(np.array(image), depth)
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], channels, axis=2)
+
+
+def _at_depth(pixels: np.ndarray, depth: int) -> np.ndarray:
+    if pixels.dtype == np.float32:
+        return pixels.clip(0, 65535).round().astype(np.uint16)
+    if depth == 16 and pixels.dtype == np.uint8:
+        return pixels.astype(np.uint16) * 257
+    return pixels
 
 
 def square_labels(labels: Image.Image, *, image_size: int) -> np.ndarray:

@@ -1,8 +1,8 @@
 """The training stream: sample k of a run, for any k, on any worker and any rank.
 
-Sample k is `permutation(seed, "order", k // n, n)[k % n]` and its augmentation is keyed by (seed, "augment",
-k), so the number of images seen is the whole state: a resumed run goes on with exactly the samples it would
-have had.
+Sample k is `permutation(seed, "order", k // n, n)[k % n]` and what is drawn for it is keyed by (seed, purpose, k), so
+the number of images seen is the whole state: a resumed run goes on with exactly the samples it would have had. With r
+crops from each image in succession, sample k is of the image that sample k // r would be of.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from freqgan.data.augment import Augment
 from freqgan.data.base import ImageDataset, Sample
+from freqgan.data.stage import Stage
 from freqgan.errors import FreqganError, UserError
 from freqgan.ops.keyed_random import permutation
 
@@ -31,16 +31,22 @@ class TrainingStream(Dataset[Sample]):
         dataset: the images, prepared.
         seed: of the order and the augmentation.
         augment: changes samples, or None.
+        repeats: how many samples in succession are of the same image, which is then read once.
     """
 
-    def __init__(self, dataset: ImageDataset, *, seed: int, augment: Augment | None = None) -> None:
-        self.dataset, self.seed, self.augment = dataset, seed, augment
+    def __init__(self, dataset: ImageDataset, *, seed: int, augment: Stage | None = None, repeats: int = 1) -> None:
+        self.dataset, self.seed, self.augment, self.repeats = dataset, seed, augment, repeats
+        self._last: tuple[int, Sample] = -1, {}
 
     def __getitem__(self, position: int) -> Sample:
-        epoch, place = divmod(position, len(self.dataset))
+        epoch, place = divmod(position // self.repeats, len(self.dataset))
         index = int(permutation(self.seed, "order", epoch, len(self.dataset))[place])
         try:
-            sample = self.dataset[index]
+            if self._last[0] != index:
+                sample = self.dataset[index]
+                self._last = (index, sample) if self.repeats > 1 else self._last
+            else:
+                sample = self._last[1]
         except FreqganError as error:
             if get_worker_info() is None:
                 raise

@@ -28,6 +28,7 @@ class FeatureNetwork(nn.Module, ABC):
         name: the part of a metric's name that says which features it uses; other numbers, other name.
         dim: length of the feature vector.
         layers: names of the layers `extract` offers, from image to features; the last is the feature vector.
+        activations: those layers that are maps right after an activation function, whose values are at least 0.
         frechet_name: what the Fréchet distance of these features is called.
         cpu_tile: images per pass on a CPU; the activations of more fall out of its caches.
     """
@@ -35,6 +36,7 @@ class FeatureNetwork(nn.Module, ABC):
     name: str
     dim: int
     layers: tuple[str, ...]
+    activations: tuple[str, ...] = ()
     frechet_name: str = "fd"
     cpu_tile: int = 4
 

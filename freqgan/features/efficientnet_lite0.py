@@ -27,6 +27,9 @@ _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 class EfficientNetLite0(FeatureNetwork):
     """1,280 pooled features of EfficientNet-Lite0, of images resized bilinearly with antialiasing.
 
+    The stages end in a convolution without an activation; `expand<n>` is the activation that stage n begins with, of
+    the maps that stage n − 1 ends with.
+
     Args:
         precision: `bfloat16` takes 0.65 of the time where the processor has it, but moves Fréchet distances
             by up to 3 % and differs between processors: its metrics carry `_bf16` in their names. On a CPU its
@@ -39,7 +42,8 @@ class EfficientNetLite0(FeatureNetwork):
     """
 
     dim = 1280
-    layers = ("stem", *(f"stage{i}" for i in range(1, 8)), "head", "pool")
+    layers = ("stem", "stage1", *(f"{part}{i}" for i in range(2, 8) for part in ("expand", "stage")), "head", "pool")
+    activations = ("stem", *(f"expand{i}" for i in range(2, 8)), "head")
 
     def __init__(
         self, precision: Literal["float32", "bfloat16"] = "float32", *, image_size: int = _PUBLISHED_SIZE
@@ -74,8 +78,11 @@ class EfficientNetLite0(FeatureNetwork):
         parts["stem"] = _clipped(_folded(weights, "_conv_stem", "_bn0", stride=2))
         block = 0
         for number, (blocks, stride) in enumerate(_STAGES, start=1):
-            stage = [_Bottleneck(weights, f"_blocks.{block + i}", 1 if i else stride) for i in range(blocks)]
-            parts[f"stage{number}"] = nn.Sequential(*stage)
+            first = _bottleneck(weights, f"_blocks.{block}", stride)
+            if len(first) > 2:  # a first block has no shortcut, so what it begins with is a layer of its own
+                parts[f"expand{number}"] = first.pop(0)
+            later = [_Shortcut(_bottleneck(weights, f"_blocks.{block + i}", 1)) for i in range(1, blocks)]
+            parts[f"stage{number}"] = nn.Sequential(*first, *later)
             block += blocks
         parts["head"] = _clipped(_folded(weights, "_conv_head", "_bn1"))
         parts["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -92,22 +99,25 @@ class EfficientNetLite0(FeatureNetwork):
         return torch.autocast(device_type, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
 
-class _Bottleneck(nn.Module):
-    """Widen, filter each channel, narrow; a shortcut where the shape stays."""
+def _bottleneck(weights: Mapping[str, Tensor], name: str, stride: int) -> nn.Sequential:
+    """Widen, but for the very first block, filter each channel, narrow."""
+    layers: list[nn.Module] = []
+    if f"{name}._expand_conv.weight" in weights:
+        layers.append(_clipped(_folded(weights, f"{name}._expand_conv", f"{name}._bn0")))
+    layers.append(_clipped(_folded(weights, f"{name}._depthwise_conv", f"{name}._bn1", stride)))
+    return nn.Sequential(*layers, _folded(weights, f"{name}._project_conv", f"{name}._bn2"))
 
-    def __init__(self, weights: Mapping[str, Tensor], name: str, stride: int) -> None:
+
+class _Shortcut(nn.Module):
+    """A block that keeps the shape, added to its input."""
+
+    def __init__(self, body: nn.Module) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        if f"{name}._expand_conv.weight" in weights:
-            layers.append(_clipped(_folded(weights, f"{name}._expand_conv", f"{name}._bn0")))
-        layers.append(_clipped(_folded(weights, f"{name}._depthwise_conv", f"{name}._bn1", stride)))
-        narrow = _folded(weights, f"{name}._project_conv", f"{name}._bn2")
-        self.body = nn.Sequential(*layers, narrow)
-        self.stride = stride
+        self.body = body
 
-    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h2 w2"]:
-        y: Tensor = self.body(x)
-        return x + y if self.stride == 1 and x.shape == y.shape else y
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        y: Tensor = x + self.body(x)
+        return y
 
 
 def _clipped(conv: nn.Conv2d) -> nn.Sequential:

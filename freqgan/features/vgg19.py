@@ -35,6 +35,7 @@ class VGG19(FeatureNetwork):
     name = "vgg19"
     dim = 512
     layers = (*(f"relu{s}_{n}" for s, (_, count) in enumerate(_STAGES, 1) for n in range(1, count + 1)), "pool")
+    activations = layers[:-1]
     cpu_tile = 8
 
     def read_weights(self) -> dict[str, Tensor]:

@@ -1,9 +1,11 @@
 """Losses: a pure function and a thin Module each."""
 
-from freqgan.losses.adversarial import BCE, LSGAN, WGANGP, AdversarialLoss, Hinge, NonSaturating
+from freqgan.losses.adversarial import BCE, LSGAN, WGANGP, AdversarialLoss, Hinge, NonSaturating, RelativisticAverage
 from freqgan.losses.feature_statistics import FeatureStatistics, feature_statistics
 from freqgan.losses.focal_frequency import FocalFrequencyLoss, focal_frequency
 from freqgan.losses.gradient_penalty import interpolation_penalties, r1_gamma, r1_penalties
+from freqgan.losses.multiscale import multiscale_l1
+from freqgan.losses.perceptual import PerceptualLoss, perceptual
 
 __all__ = [
     "BCE",
@@ -14,9 +16,13 @@ __all__ = [
     "FocalFrequencyLoss",
     "Hinge",
     "NonSaturating",
+    "PerceptualLoss",
+    "RelativisticAverage",
     "feature_statistics",
     "focal_frequency",
     "interpolation_penalties",
+    "multiscale_l1",
+    "perceptual",
     "r1_gamma",
     "r1_penalties",
 ]

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from freqgan.ops.global_batch import gather_rows
+
 Logits = Float[Tensor, "*shape"]
 
 
@@ -21,17 +23,19 @@ class AdversarialLoss(nn.Module, ABC):
 
     Attributes:
         gradient_penalty: weight of the penalty on the critic's gradient between real and fake; 0 computes none.
+        relative: whether the generator's loss is a function of real images' logits too.
     """
 
     gradient_penalty: float = 0.0
+    relative: bool = False
 
     @abstractmethod
     def discriminator(self, real: Logits, fake: Logits) -> Float[Tensor, ""]:
         """The discriminator's loss for logits of real and of generated images."""
 
     @abstractmethod
-    def generator(self, fake: Logits) -> Float[Tensor, ""]:
-        """The generator's loss for logits of its images."""
+    def generator(self, fake: Logits, real: Logits | None = None) -> Float[Tensor, ""]:
+        """The generator's loss for logits of its images, and of real ones where it is `relative`."""
 
 
 def bce(logits: Logits, target: float) -> Float[Tensor, ""]:
@@ -65,7 +69,7 @@ class BCE(AdversarialLoss):
         """−E log D(real) − E log(1 − D(fake))."""
         return bce(real, self.real_label) + bce(fake, 0.0)
 
-    def generator(self, fake: Logits) -> Float[Tensor, ""]:
+    def generator(self, fake: Logits, real: Logits | None = None) -> Float[Tensor, ""]:
         """−E log D(fake), or E log(1 − D(fake)) where `saturating`."""
         return -bce(fake, 0.0) if self.saturating else bce(fake, 1.0)
 
@@ -82,7 +86,7 @@ class NonSaturating(AdversarialLoss):
         """E softplus(−real) + E softplus(fake)."""
         return F.softplus(-real).mean() + F.softplus(fake).mean()
 
-    def generator(self, fake: Logits) -> Float[Tensor, ""]:
+    def generator(self, fake: Logits, real: Logits | None = None) -> Float[Tensor, ""]:
         """E softplus(−fake)."""
         return F.softplus(-fake).mean()
 
@@ -99,7 +103,7 @@ class Hinge(AdversarialLoss):
         """E max(0, 1 − real) + E max(0, 1 + fake)."""
         return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
-    def generator(self, fake: Logits) -> Float[Tensor, ""]:
+    def generator(self, fake: Logits, real: Logits | None = None) -> Float[Tensor, ""]:
         """−E fake."""
         return -fake.mean()
 
@@ -116,7 +120,7 @@ class LSGAN(AdversarialLoss):
         """½ E (real − 1)² + ½ E fake²."""
         return ((real - 1).square().mean() + fake.square().mean()) / 2
 
-    def generator(self, fake: Logits) -> Float[Tensor, ""]:
+    def generator(self, fake: Logits, real: Logits | None = None) -> Float[Tensor, ""]:
         """½ E (fake − 1)²."""
         return (fake - 1).square().mean() / 2
 
@@ -140,6 +144,39 @@ class WGANGP(AdversarialLoss):
         """E fake − E real; the penalty is a term of its own."""
         return fake.mean() - real.mean()
 
-    def generator(self, fake: Logits) -> Float[Tensor, ""]:
+    def generator(self, fake: Logits, real: Logits | None = None) -> Float[Tensor, ""]:
         """−E fake."""
         return -fake.mean()
+
+
+@final
+class RelativisticAverage(AdversarialLoss):
+    """The relativistic average game: which images look more real than the others do on average.
+
+    Reference: Jolicoeur-Martineau 2018, RaSGAN, with D_Ra(x, y) = σ(D(x) − E D(y)) and means over the batches of all
+    processes. Patent CN111369440A has the generator's side; its words call D_Ra(SR, HR) "more fake", with which its
+    formula would train nothing. ESRGAN's code halves both losses.
+
+    >>> loss, real, fake = RelativisticAverage(), torch.tensor([1.0]), torch.tensor([0.0])
+    >>> round(loss.discriminator(real, fake).item(), 4)  # 2 ln(1 + 1/e)
+    0.6265
+    """
+
+    relative = True
+
+    def discriminator(self, real: Logits, fake: Logits) -> Float[Tensor, ""]:
+        """−E log D_Ra(real, fake) − E log(1 − D_Ra(fake, real))."""
+        return bce(real - _mean(fake), 1.0) + bce(fake - _mean(real), 0.0)
+
+    def generator(self, fake: Logits, real: Logits | None = None) -> Float[Tensor, ""]:
+        """−E log(1 − D_Ra(real, fake)) − E log D_Ra(fake, real); logits of real images are constants."""
+        if real is None:
+            raise ValueError("the relativistic loss of the generator needs logits of real images")
+        real = real.detach()
+        return bce(real - _mean(fake), 0.0) + bce(fake - _mean(real), 1.0)
+
+
+def _mean(logits: Logits) -> Float[Tensor, ""]:
+    """Over the rows of all processes."""
+    mean: Tensor = gather_rows(logits).mean()
+    return mean

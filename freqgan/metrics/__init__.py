@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from freqgan.metrics.protocols import GenerationProtocol, NoEvaluation, higher_is_better
+from freqgan.metrics.restoration import RestorationProtocol
 
 if TYPE_CHECKING:
     from freqgan.metrics.band_statistics import BandStatisticsDistance
@@ -23,6 +24,7 @@ __all__ = [
     "FeatureDistances",
     "GenerationProtocol",
     "NoEvaluation",
+    "RestorationProtocol",
     "SpectrumDistance",
     "higher_is_better",
 ]

@@ -14,4 +14,14 @@ def to_eight_bit(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     >>> to_eight_bit(torch.tensor([[[[-3.0, 0.001, 1.0]]]])).mul(127.5).add(127.5).flatten().tolist()
     [0.0, 128.0, 255.0]
     """
-    return ((images.float().clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    return to_levels(images) / 127.5 - 1
+
+
+def to_levels(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Images in [-1, 1], clipped, as the nearest of the levels 0, 1 … 255, in float32.
+
+    >>> import torch
+    >>> to_levels(torch.tensor([[[[-3.0, 0.001, 1.0]]]])).flatten().tolist()
+    [0.0, 128.0, 255.0]
+    """
+    return ((images.float().clamp(-1, 1) + 1) * 127.5).round()

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Literal, final
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 _DEFINITION = 1  # of the statistics in the cache; counted up when one of them changes its meaning
 
 _OF_NEIGHBOURS = ("precision", "recall", "density", "coverage")
+_RISING = (*_OF_NEIGHBOURS, "diversity", "psnr", "ssim", "lr_consistency_psnr")
 
 Generate = Callable[[int, int], Tensor]
 Real = Callable[[], Iterable[Tensor]]
@@ -40,7 +41,7 @@ def higher_is_better(name: str) -> bool:
     >>> higher_is_better("recall_efficientnet_lite0_n1000"), higher_is_better("fd_efficientnet_lite0_n1000")
     (True, False)
     """
-    return name.partition("_")[0] in (*_OF_NEIGHBOURS, "diversity")
+    return any(name == kind or name.startswith(f"{kind}_") for kind in _RISING)
 
 
 @final
@@ -65,6 +66,8 @@ class GenerationProtocol:
     Raises:
         UserError: a number is too small.
     """
+
+    split: Literal["train", "val"] = "train"
 
     def __init__(
         self,
@@ -231,6 +234,7 @@ class NoEvaluation:
     """Stands where nothing is to be evaluated: no image is generated, no number comes back."""
 
     name = "none"
+    split: Literal["train", "val"] = "train"
 
     def small(self) -> "NoEvaluation":
         """The same nothing."""

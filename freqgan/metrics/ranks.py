@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch.distributed as dist
-from torch import Tensor
 
 from freqgan.errors import FreqganError
 from freqgan.ops.global_batch import rank, world_size
@@ -49,11 +48,16 @@ def merge(states: list[State]) -> State:
     merged: State = {}
     for name, first in states[0].items():
         values = [state[name] for state in states]
-        merged[name] = _interleave(values) if isinstance(first, list) else sum(values[1:], first)
+        merged[name] = interleave(values) if isinstance(first, list) else sum(values[1:], first)
     return merged
 
 
-def _interleave(lists: list[list[Tensor]]) -> list[Tensor]:
+def interleave(lists: list[list[T]]) -> list[T]:
+    """What processes took in turn, in its order again.
+
+    >>> interleave([["a", "c"], ["b"]])
+    ['a', 'b', 'c']
+    """
     size = len(lists)
     return [lists[i % size][i // size] for i in range(sum(map(len, lists)))]
 

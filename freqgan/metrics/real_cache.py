@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -28,27 +29,38 @@ def restore(metric: "Metric", file: Path) -> bool:
 
     A damaged file is reported as a warning.
     """
-    if not file.exists():
-        return False
     state = real_state(metric)
-    try:
-        tensors: dict[str, Tensor] = torch.load(file, weights_only=True)
-        values = {name: [tensors[name]] if isinstance(v, list) else tensors[name] for name, v in state.items()}
-    except Exception as error:  # a damaged file fails in as many ways as it has bytes
-        _log.warning("%s is damaged (%s: %s): the real images are measured again", file, type(error).__name__, error)
+    tensors = read(file, state)
+    if tensors is None:
         return False
-    for name, value in values.items():
-        setattr(metric, name, value)
+    for name, value in state.items():
+        setattr(metric, name, [tensors[name]] if isinstance(value, list) else tensors[name])
     return True
 
 
 def keep(metric: "Metric", file: Path) -> None:
-    """Writes what the metric knows of the real images beside the target and renames it.
-
-    So no reader ever sees half a file. If the file cannot be written, there is a warning and no file.
-    """
+    """Writes what the metric knows of the real images; if that fails, there is a warning and no file."""
     state = real_state(metric)
-    tensors = {name: torch.cat(value) if isinstance(value, list) else value for name, value in state.items()}
+    write(file, {name: torch.cat(value) if isinstance(value, list) else value for name, value in state.items()})
+
+
+def read(file: Path, names: Iterable[str] = ()) -> dict[str, Tensor] | None:
+    """The tensors of a file; None if it, or one of these names, is missing or damaged, which is reported."""
+    if not file.exists():
+        return None
+    try:
+        tensors: dict[str, Tensor] = torch.load(file, weights_only=True)
+        return tensors | {name: tensors[name] for name in names}
+    except Exception as error:  # a damaged file fails in as many ways as it has bytes
+        _log.warning("%s is damaged (%s: %s): the real images are measured again", file, type(error).__name__, error)
+        return None
+
+
+def write(file: Path, tensors: dict[str, Tensor]) -> None:
+    """Writes tensors beside the target and renames it, so that no reader ever sees half a file.
+
+    If the file cannot be written, there is a warning and no file.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_name(f".{uuid4().hex}.tmp")

@@ -3,18 +3,30 @@
 from freqgan.networks.band_discriminators import BandDiscriminators
 from freqgan.networks.band_gans import BandGAN, connect, group_bands
 from freqgan.networks.band_generators import BandGenerators, Teacher
+from freqgan.networks.bicubic import Bicubic
+from freqgan.networks.branch_sr import BranchSR
 from freqgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from freqgan.networks.edsr import EDSR
 from freqgan.networks.joined_bands import joined_bands, parted_bands
 from freqgan.networks.pooling_discriminator import PoolingDiscriminator
+from freqgan.networks.srcnn import SRCNN
+from freqgan.networks.super_resolver import SuperResolver
+from freqgan.networks.vgg_discriminator import VGGDiscriminator
 
 __all__ = [
+    "EDSR",
+    "SRCNN",
     "BandDiscriminators",
     "BandGAN",
     "BandGenerators",
+    "Bicubic",
+    "BranchSR",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "PoolingDiscriminator",
+    "SuperResolver",
     "Teacher",
+    "VGGDiscriminator",
     "connect",
     "group_bands",
     "joined_bands",

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import final
 
+import torch
 from torch import Tensor
 
 from freqgan.losses import AdversarialLoss, interpolation_penalties, r1_gamma, r1_penalties
@@ -42,7 +43,9 @@ class BandGame:
     def generator_terms(self, outputs: Outputs, resting: Collection[str]) -> Terms:
         """The adversarial loss of every GAN that does not rest."""
         logits = self.logits(outputs, "fake", resting)
-        return {f"{name}/adversarial": self.loss.generator(value) for name, value in logits.items()}
+        with torch.no_grad():  # constants of the loss
+            real = self.logits(outputs, "real", resting) if self.loss.relative else {}
+        return {f"{name}/adversarial": self.loss.generator(value, real.get(name)) for name, value in logits.items()}
 
     def discriminator_terms(self, real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Terms:
         """The adversarial loss of every GAN whose logits are given."""

@@ -1,9 +1,9 @@
 """The training step that every method shares: who is updated, when, with which weights; methods say only what is lost.
 
-A method is three functions: `synthesize`, `generator_terms` and `discriminator_terms`. This base owns the order of the
-players, critic-only updates, lazy terms, accumulation, clipping, the check that numbers are finite, the moving average
-of the generator, learning rates and the clock. One Lightning batch is one whole step, so any batch boundary is a point
-from which a run continues exactly.
+A method is three functions: `synthesize`, `generator_terms` and `discriminator_terms`. This base owns phases, the order
+of the players, critic-only updates, lazy terms, accumulation, clipping, the check that numbers are finite, the moving
+average of the generator, learning rates and the clock. One Lightning batch is one whole step, so any batch boundary is
+a point from which a run continues exactly.
 """
 
 from abc import ABC, abstractmethod
@@ -16,15 +16,19 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from freqgan.errors import DivergedError, UserError
+from freqgan.errors import UserError
 from freqgan.ops.global_batch import gather_rows, rank, world_size
 from freqgan.ops.keyed_random import key, torch_generator
+from freqgan.systems.batches import detached, split
 from freqgan.systems.clock import Clock
+from freqgan.systems.examples import Examples
+from freqgan.systems.gradients import settle_gradients
+from freqgan.systems.loading import loaded, take
 from freqgan.systems.moving_average import MovingAverage
-from freqgan.systems.parallel import agree, average_gradients
-from freqgan.systems.rules import Batch, Known, Outputs, Player, Rows, Rules, Scores, Terms, Weights, detached, problems
-
-Part = tuple[Batch, Rows]
+from freqgan.systems.parallel import agree
+from freqgan.systems.phases import Phases
+from freqgan.systems.problems import problems
+from freqgan.systems.rules import Batch, Known, Outputs, Part, Player, Rows, Rules, Scores, Terms, Weights
 
 
 class System(pl.LightningModule, ABC):
@@ -43,16 +47,17 @@ class System(pl.LightningModule, ABC):
 
     def __init__(self, *, generator: nn.Module, discriminator: nn.Module | None, **rules: Unpack[Rules]) -> None:
         super().__init__()
-        if lines := list(problems(rules, self.TERMS)):
-            raise UserError(*lines)
         self.automatic_optimization = False
         self.generator = generator
         self.discriminator = discriminator
+        if lines := list(problems(rules, self.TERMS, self.players())):
+            raise UserError(*lines)
         self.ema = MovingAverage(
             generator, halflife=rules.get("ema_halflife", 10_000.0), rampup=rules.get("ema_rampup", 0.05)
         )
         self.optim = rules["optim"]
         self.terms = {player: dict(terms) for player, terms in rules["terms"].items()}
+        self.phases = Phases(rules.get("phases") or [], self.terms, self.players())
         self.every = dict(rules.get("every", {}))
         self.order = rules.get("order", "discriminator_first")
         self.n_critic = rules.get("n_critic", 1)
@@ -63,9 +68,8 @@ class System(pl.LightningModule, ABC):
         self.rows = Rows()
         self.notes: Terms = {}  # what a step logs beside its terms, by `player/name`
         self.inner: list[System] = []  # whose networks are part of these
+        self.examples: Examples | None = None  # of a method that makes images of images, in place of chance
         self._carried: dict[str, Tensor] = {}
-        # Listed once: walking the modules costs as much as a small network's optimiser step.
-        self._weights = {player: list(network.parameters()) for player, network in self.players().items()}
 
     @abstractmethod
     def calibrate(self, data: Any) -> None:
@@ -130,7 +134,7 @@ class System(pl.LightningModule, ABC):
     def wants(self, player: Player, term: str) -> bool:
         """Whether a term is computed in this step."""
         due = self.clock.steps % self.every.get(term, 1) == 0
-        return due and self.terms.get(player, {}).get(term, 0.0) != 0.0
+        return due and self.phases.terms(player).get(term, 0.0) != 0.0
 
     def due(self, every_images: int | None, *, share: float) -> bool:
         """Whether the last step passed a multiple of `every_images`, or of this share of the budget where None."""
@@ -140,13 +144,15 @@ class System(pl.LightningModule, ABC):
     @contextmanager
     def kept_generator(self, weights: Weights) -> Iterator[nn.Module]:
         """The generator in evaluation mode, without gradients; with its averaged weights in place unless `raw`."""
-        network, training = self.generator, self.generator.training
+        network = self.generator
+        training = [module for module in network.modules() if module.training]  # not those that rest
         network.eval()
         try:
             with torch.no_grad(), self.ema.in_place(network) if weights == "ema" else nullcontext():
                 yield network
         finally:
-            network.train(training)
+            for module in training:
+                module.training = True
 
     def players(self) -> dict[Player, nn.Module]:
         """The networks that are trained, by player."""
@@ -156,44 +162,42 @@ class System(pl.LightningModule, ABC):
     @property
     def trained_parameters(self) -> int:
         """Number of weights that are trained."""
-        return sum(weight.numel() for weights in self._weights.values() for weight in weights)
+        return sum(weight.numel() for network in self.players().values() for weight in network.parameters())
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One optimiser per player, in the order of `players`."""
-        return [self.optim.build(player, weights) for player, weights in self._weights.items()]
+        return [self.optim.build(player, network.parameters()) for player, network in self.players().items()]
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """One whole step: every player that is due is updated once. Returns the terms, by `player/term`."""
         torch.manual_seed(key(self.seed, "step", self.clock.images_seen, rank()))
-        due = (self.clock.steps + 1) % self.n_critic == 0
+        self.begin_phases()
+        critic = self.phases.plays("discriminator")
+        due = self.phases.plays("generator") and (not critic or (self.clock.steps + 1) % self.n_critic == 0)
         self.notes = {}
-        parts = self.parts(batch)
+        parts = split(batch, self.accumulate)
         # One forward pass serves both players; parts make their own for each, since keeping them all saves no memory.
         outputs = [self.forward_part(parts[0], graph=due)] if len(parts) == 1 else [None] * len(parts)
-        turns: list[Player] = ["discriminator", "generator"]
+        turns: dict[Player, bool] = {"discriminator": critic, "generator": due}
         log: dict[str, Tensor] = {}
-        for player in turns if self.order == "discriminator_first" else turns[::-1]:
-            if player in self._weights and (due or player == "discriminator"):
-                log |= self._turn(player, parts, outputs)
+        for player in turns if self.order == "discriminator_first" else reversed(turns):
+            log |= self._turn(player, parts, outputs) if turns[player] else {}
         if due:
-            self.ema.update(self.generator, self.rows.total * self.n_critic, seen=self.clock.images_seen)
+            images = self.rows.total * (self.n_critic if critic else 1)
+            self.ema.update(self.generator, images, seen=self.clock.images_seen)
         self.clock.advance(self.rows.total, generator=due)
         if self.clock.minutes is not None:
             self.clock.end = agree(self.clock.end)
         return log | self.notes
 
-    def parts(self, batch: Batch) -> list[Part]:
-        """The batch in `accumulate` parts, each with its rows of the global batch."""
-        local = len(next(value for value in batch.values() if isinstance(value, Tensor)))
-        size = -(-local // self.accumulate)
-        first, total = rank() * local, local * world_size()
-        return [
-            (
-                {name: value[i : i + size] for name, value in batch.items()},
-                Rows(first + i, first + min(i + size, local), total),
-            )
-            for i in range(0, local, size)
-        ]
+    def begin_phases(self) -> None:
+        """Does what comes at the start of a phase, if one begins at this step."""
+        for phase in self.phases.beginning(self.clock.progress):
+            take(phase.get("load"), self.players(), self.ema.module)
+            if phase.get("fresh_optimizers"):
+                for optimizer in self._optimizers().values():
+                    optimizer.state.clear()
+            self.phases.thaw()
 
     def forward_part(self, part: Part, *, graph: bool) -> Outputs:
         """`synthesize` for one part, with a gradient graph or without."""
@@ -203,8 +207,8 @@ class System(pl.LightningModule, ABC):
 
     def _turn(self, player: Player, parts: Sequence[Part], outputs: Sequence[Outputs | None]) -> Terms:
         """Updates one player; the other one's weights take no gradient meanwhile."""
-        self._require_gradients(player)
-        optimizer = dict(zip(self._weights, _as_list(self.optimizers()), strict=True))[player]
+        self.phases.give_gradients(player)
+        optimizer = self._optimizers()[player]
         optimizer.zero_grad(set_to_none=True)
         log: Terms = {}
         for part, shared in zip(parts, outputs, strict=True):
@@ -216,43 +220,34 @@ class System(pl.LightningModule, ABC):
                 else self.discriminator_terms(batch, detached(output))
             )
             share = (self.rows.end - self.rows.first) * world_size() / self.rows.total
-            self.manual_backward(self.weighted(player, terms) * share)
+            loss = self.weighted(player, terms) * share
+            if loss.requires_grad:  # not where no term is due, or all are functions of what rests
+                self.manual_backward(loss)
             for name, value in terms.items():
                 log[f"{player}/{name}"] = log.get(f"{player}/{name}", 0) + value.detach() * share
-        self._update(player, optimizer, log)
-        self._require_gradients(*self._weights)
+        if any(weight.grad is not None for weight in self.phases.moving[player]):
+            self._update(player, optimizer, log)
+        self.phases.give_gradients(*self.players())
         return log
 
-    def _require_gradients(self, *players: Player) -> None:
-        for player, weights in self._weights.items():
-            for weight in weights:
-                weight.requires_grad_(player in players)
+    def _optimizers(self) -> dict[Player, Any]:
+        found: Any = self.optimizers()
+        return dict(zip(self.players(), found if isinstance(found, list) else [found], strict=True))
 
     def weighted(self, player: Player, terms: Terms) -> Tensor:
-        """The sum of a player's terms, each with its weight."""
-        total = torch.zeros((), device=self.device)
+        """The sum of a player's terms, each with its weight; those without are left out."""
+        total, weights = torch.zeros((), device=self.device), self.phases.terms(player)
         for name, value in terms.items():
             term = name.rsplit("/", 1)[-1]
-            total = total + value * (self.terms[player][term] * self.every.get(term, 1))
+            if weights[term]:
+                total = total + value * (weights[term] * self.every.get(term, 1))
         return total
 
     def _update(self, player: Player, optimizer: Any, log: Terms) -> None:
-        """Averages over processes, refuses what is not finite, clips, and steps."""
-        parameters = self._weights[player]
-        average_gradients(parameters)
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
-        # A loss that is finite here and not there would stop one process alone; its gradient, averaged, stops all.
-        losses = list(log.values()) if world_size() == 1 else []
-        if not all(bool(value.isfinite()) for value in [norm, *losses]):
-            terms = ", ".join(f"{name}={float(value):.4g}" for name, value in log.items())
-            raise DivergedError(
-                f"{player} diverged at images_seen={self.clock.images_seen}: gradient norm {float(norm):.4g}, {terms}; "
-                f"no weight of the {player} was changed: lower optim.lr, set model.clip, "
-                "or add model.terms.discriminator.r1"
-            )
-        if self.clip is not None:
-            nn.utils.clip_grads_with_norm_(parameters, self.clip, norm, foreach=True)
-        self.optim.apply(optimizer, player, self.clock.progress)
+        """One step of the optimiser."""
+        settle_gradients(player, self.phases.moving[player], log, clip=self.clip, images_seen=self.clock.images_seen)
+        phase, within = self.phases.optim(self.clock.progress)
+        self.optim.apply(optimizer, player, self.clock.progress, phase=phase, within=within)
         optimizer.step()
         # The cast copies of these weights that autocast keeps within a step are stale from here on.
         torch.clear_autocast_cache()
@@ -264,9 +259,13 @@ class System(pl.LightningModule, ABC):
 
     def on_fit_start(self) -> None:
         """A fresh run measures what it needs; a resumed one has it in its checkpoint."""
+        for phase in self.phases.all[self.phases.begun :]:
+            loaded(phase.get("load"), self.players())  # what would fail at its start fails now
         if self.clock.images_seen == 0:
             self.calibrate(self.trainer.datamodule)  # type: ignore[attr-defined]
+            self.begin_phases()
             self.ema.restart(self.generator)
+        self.phases.thaw()
 
     def on_train_start(self) -> None:
         """Time runs from the first step; a run that was stopped behind its last one takes none."""
@@ -282,6 +281,7 @@ class System(pl.LightningModule, ABC):
         state = checkpoint["state_dict"]
         checkpoint["ema"] = {name: state.pop(name) for name in [n for n in state if n.startswith("ema.")]}
         checkpoint["clock"] = self.clock.state_dict()
+        checkpoint["phases_begun"] = self.phases.begun
         systems = (self, *self.inner)
         checkpoint["carried"] = [{name: gather_rows(rows) for name, rows in s._carried.items()} for s in systems]
         checkpoint["global_step"] = self.clock.steps
@@ -291,9 +291,6 @@ class System(pl.LightningModule, ABC):
         """Undoes `on_save_checkpoint`."""
         checkpoint["state_dict"] = checkpoint["state_dict"] | checkpoint["ema"]
         self.clock.load_state_dict(checkpoint["clock"])
+        self.phases.begun = checkpoint.get("phases_begun", 0)
         for system, carried in zip((self, *self.inner), checkpoint["carried"], strict=True):
             system._carried = {name: rows.chunk(world_size())[rank()] for name, rows in carried.items()}
-
-
-def _as_list(optimizers: Any) -> list[Any]:
-    return optimizers if isinstance(optimizers, list) else [optimizers]

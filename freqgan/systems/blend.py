@@ -67,7 +67,7 @@ class Blend:
             raise UserError(f"model.blend.generator builds {kind.__name__}, wanted a model")
         accepted = inspect.signature(kind).parameters
         anything = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in accepted.values())
-        own = self.generator.keywords
+        own = {**self.generator.keywords, "phases": []}  # phases name parts of the whole
         built: System = self.generator(
             **{name: part for name, part in given.items() if name not in own and (anything or name in accepted)}
         )

@@ -25,7 +25,7 @@ class Clock:
 
     Attributes:
         images_seen: samples taken so far, those of critic-only updates included.
-        steps: updates of the discriminator, or of the generator where there is none.
+        steps: updates of the discriminator, or of the generator where there is none or it rests.
         generator_updates: updates of the generator.
         seconds: training time, over all processes that continued this run.
         end: images at which the run ends; None while minutes have not been turned into images.

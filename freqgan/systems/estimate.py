@@ -1,6 +1,7 @@
 """What a training step will cost, from a step on the meta device: nothing is allocated and nothing is computed."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -11,7 +12,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from freqgan.systems.base import System
-from freqgan.systems.rules import Batch, detached
+from freqgan.systems.batches import detached, split
+from freqgan.systems.rules import Batch, Part, Player, Terms
 
 OPTIMIZER_COPIES = 4  # weight, gradient and Adam's two moments
 
@@ -22,8 +24,9 @@ class StepCost:
     """Cost of one whole step.
 
     Attributes:
-        flops: floating-point operations, a multiply-add counting two; norms and activations are left out.
-        activation_bytes: what the players' larger pass keeps for its gradient, in float32.
+        flops: floating-point operations, a multiply-add counting two; norms and activations are left out. Of phases
+            the mean over the budget.
+        activation_bytes: what a part of the batch keeps for its gradients, in float32, in the phase that keeps most.
         state_bytes: weights, gradients, optimiser state and the generator's average.
     """
 
@@ -33,26 +36,39 @@ class StepCost:
 
 
 def step_cost(system: System, batch: Batch) -> StepCost:
-    """Runs one step's passes of both players on the meta device.
+    """Runs one step's passes on the meta device, for every phase by itself.
 
     Args:
         system: built on the meta device.
         batch: tensors on the meta device; the first of its `accumulate` parts is run.
     """
-    kept = _Kept()
-    players = system.players()
-    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(kept.pack, lambda tensor: tensor):
-        outputs = system.forward_part(system.parts(batch)[0], graph=True)
-        if system.discriminator is not None:
-            terms = system.discriminator_terms(batch, detached(outputs))
-            torch.stack(list(terms.values())).sum().backward()
-            system.discriminator.requires_grad_(False)
-        terms = system.generator_terms(batch, outputs)
-        torch.stack(list(terms.values())).sum().backward()
-    for network in players.values():
-        network.requires_grad_(True)
+    phases, parts, flops, kept = system.phases, split(batch, system.accumulate), 0.0, 0
+    for number, share in enumerate(phases.shares, 1):
+        phases.begun = number
+        phases.thaw()
+        of_part, bytes_of_part = _passes(system, parts[0])
+        flops, kept = flops + share * of_part * len(parts), max(kept, bytes_of_part)
+    phases.begun = 0
+    phases.thaw()
     average = sum(p.numel() for p in system.ema.parameters())
-    return StepCost(counter.get_total_flops(), kept.bytes, 4 * (OPTIMIZER_COPIES * system.trained_parameters + average))
+    return StepCost(round(flops), kept, 4 * (OPTIMIZER_COPIES * system.trained_parameters + average))
+
+
+def _passes(system: System, part: Part) -> tuple[int, int]:
+    """Operations for a part of a batch in the present phase, and the bytes that are kept for its gradients."""
+    kept, phases = _Kept(), system.phases
+    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(kept.pack, lambda tensor: tensor):
+        outputs = system.forward_part(part, graph=phases.plays("generator"))
+        losses: dict[Player, Callable[[], Terms]] = {
+            "discriminator": lambda: system.discriminator_terms(part[0], detached(outputs)),
+            "generator": lambda: system.generator_terms(part[0], outputs),
+        }
+        for player, terms in losses.items():
+            phases.give_gradients(player)
+            loss = system.weighted(player, terms()) if phases.plays(player) else None
+            if loss is not None and loss.requires_grad:
+                loss.backward()
+    return counter.get_total_flops(), kept.bytes
 
 
 @final

@@ -1,11 +1,13 @@
-"""How systems whose samples stand for themselves are measured."""
+"""How systems are measured: those whose samples stand for themselves, and those that make images of images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from freqgan.errors import UserError
+from freqgan.metrics import GenerationProtocol, RestorationProtocol
 from freqgan.systems.rules import Scores
 
 
@@ -27,7 +29,14 @@ def measure_samples(
         split: of the data.
         cache_dir: where statistics of the real images are kept.
         bands: images to the bands whose values are compared.
+
+    Raises:
+        UserError: the protocol judges something else.
     """
+    if isinstance(protocol, RestorationProtocol):
+        raise UserError(
+            "metrics=restoration compares images with their originals, samples have none: set metrics=generation"
+        )
     values: Scores = protocol.evaluate(
         samples,
         lambda: data.evaluation_images(split),
@@ -35,4 +44,34 @@ def measure_samples(
         cache_dir=cache_dir,
         bands=bands,
     )
+    return values
+
+
+def measure_restored(
+    restore: Callable[[Tensor], Tensor],
+    pairs: Callable[[], Iterable[Mapping[str, Any]]],
+    protocol: Any,
+    data: Any,
+    split: str,
+    cache_dir: Path,
+) -> Scores:
+    """Runs a protocol of `freqgan.metrics` on what a system makes of images that it is given.
+
+    Args:
+        restore: `image_low` (1, c, h, w) to an image, in [-1, 1].
+        pairs: samples with `image_low` and `image`, one by one.
+        protocol: what is measured.
+        data: the data module.
+        split: of the data, that the pairs are of.
+        cache_dir: where the numbers of plain enlargement are kept.
+
+    Raises:
+        UserError: the protocol judges something else.
+    """
+    if isinstance(protocol, GenerationProtocol):
+        raise UserError(
+            "metrics=generation judges images made of chance, these have originals: set metrics=restoration"
+        )
+    fingerprint = f"{data.fingerprint()}_{split}"
+    values: Scores = protocol.evaluate(restore, pairs, fingerprint=fingerprint, cache_dir=cache_dir)
     return values

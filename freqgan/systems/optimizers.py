@@ -1,42 +1,15 @@
-"""Optimisers of both players, and their learning rate as a function of budget progress."""
+"""Optimisers of both players."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from math import cos, pi
-from typing import Any, Literal, TypedDict, Unpack, final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Unpack, cast, final
 
 import torch
 from torch import nn
 
 from freqgan.errors import UserError
-
-
-class Override(TypedDict, total=False):
-    """Settings of one player that differ from the shared ones."""
-
-    lr: float
-    betas: tuple[float, float]
-    eps: float
-    weight_decay: float
-    momentum: float
-    alpha: float
-
-
-class Course(TypedDict, total=False):
-    """How settings depend on the player and on the progress p of the budget, in [0, 1].
-
-    Keys:
-        schedule: of the learning rate: `constant`; `linear_decay`, constant until `decay_from` and then linear to 0
-            (CycleGAN's schedule for 0.5); `cosine`, constant until `decay_from` and then half a period to 0.
-        decay_from: progress at which a decay begins, in [0, 1).
-        generator: settings of the generator alone.
-        discriminator: settings of the discriminator alone.
-    """
-
-    schedule: Literal["constant", "linear_decay", "cosine"]
-    decay_from: float
-    generator: Override | None
-    discriminator: Override | None
+from freqgan.suggest import hint
+from freqgan.systems.schedules import PLAYERS, SCHEDULING, Course, PhaseOptim, decay
 
 
 class Optimizers(ABC):
@@ -64,22 +37,49 @@ class Optimizers(ABC):
     def build(self, player: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimiser of one player."""
 
-    def apply(self, optimizer: torch.optim.Optimizer, player: str, progress: float) -> None:
-        """Sets every setting of the optimiser as configured, the learning rate as scheduled for this progress."""
+    def apply(
+        self,
+        optimizer: torch.optim.Optimizer,
+        player: str,
+        progress: float,
+        *,
+        phase: PhaseOptim | None = None,
+        within: float = 0.0,
+    ) -> None:
+        """Sets every setting of the optimiser as configured, the learning rate as scheduled.
+
+        Args:
+            optimizer: of the player.
+            player: whose it is.
+            progress: of the budget, in [0, 1].
+            phase: settings that differ within the phase that the run is in.
+            within: progress of that phase, in [0, 1].
+        """
+        given: Mapping[str, Any] = phase or {}
+        settings = self.settings[player] | {name: given[name] for name in given if name in self.settings[player]}
+        settings |= given.get(player) or {}
+        factor = self.factor(progress)
+        if "schedule" in given:
+            factor = decay(given["schedule"], given.get("decay_from", self.decay_from), within)
         for group in optimizer.param_groups:
-            group.update(self.settings[player])
-            group["lr"] = self.settings[player]["lr"] * self.factor(progress)
+            group.update(settings | {"lr": settings["lr"] * factor})
 
     def factor(self, progress: float) -> float:
         """Learning rate relative to its start, for progress in [0, 1]."""
-        left = min(max((1 - progress) / (1 - self.decay_from), 0.0), 1.0)
-        match self.schedule:
-            case "constant":
-                return 1.0
-            case "linear_decay":
-                return left
-            case "cosine":
-                return (1 - cos(pi * left)) / 2
+        return decay(self.schedule, self.decay_from, progress)
+
+    def problems(self, phase: PhaseOptim, path: str) -> Iterator[str]:
+        """One line for each setting of a phase that these optimisers do not have, or that is out of its range."""
+        own = [*self.settings["generator"], *SCHEDULING, *PLAYERS]
+        for prefix, names in [("", phase), *((f"{player}.", cast(Any, phase).get(player) or {}) for player in PLAYERS)]:
+            known = [name for name in own if not prefix or name in self.settings["generator"]]
+            for name in names:
+                if name not in known:
+                    yield f"{path}.{prefix}{name} is no setting of {type(self).__name__}: {hint(name, known)}"
+        if "decay_from" in phase and "schedule" not in phase:
+            yield f"{path}.decay_from needs a schedule of the phase: set {path}.schedule"
+        if not 0 <= phase.get("decay_from", 0.0) < 1:
+            yield f"{path}.decay_from={phase['decay_from']} must be at least 0 and less than 1"
 
 
 @final

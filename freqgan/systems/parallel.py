@@ -5,7 +5,7 @@ unused parameters lets buffers drift. Averaging one flattened tensor before clip
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import final
 
@@ -78,7 +78,7 @@ def broadcast(tensors: Iterable[Tensor]) -> None:
             dist.broadcast(tensor, src=0)
 
 
-def average_gradients(parameters: list[nn.Parameter]) -> None:
+def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
     """Replaces every gradient by its mean over processes, in one all-reduce."""
     if world_size() == 1:
         return

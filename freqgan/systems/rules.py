@@ -1,12 +1,13 @@
-"""How two players take turns: the settings every method shares, and what can be wrong with them."""
+"""How two players take turns: the settings that every method shares, and the names of what is passed around."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from torch import Tensor
 
 from freqgan.systems.clock import Clock
 from freqgan.systems.optimizers import Optimizers
+from freqgan.systems.schedules import PhaseOptim
 
 Batch = dict[str, Any]
 Outputs = dict[str, Any]
@@ -15,6 +16,44 @@ Scores = dict[str, float]  # by metric
 Player = Literal["generator", "discriminator"]
 Weights = Literal["ema", "raw"]
 Known = Mapping[Player, tuple[str, ...]]  # names of the terms of a method
+PlayerTerms = Mapping[Player, Mapping[str, float]]  # their weights
+
+
+class Load(TypedDict, total=False):
+    """Weights of another run.
+
+    Keys:
+        run: its directory, or a checkpoint file.
+        checkpoint: `last`, `best` or a file, of a directory; `last` if left out.
+        weights: the averaged ones of its generator, unless `raw`.
+        parts: which of its networks or their submodules fill which ones here; the generator if left out.
+    """
+
+    run: str
+    checkpoint: str
+    weights: Weights
+    parts: dict[str, str]
+
+
+class Phase(TypedDict, total=False):
+    """What is different while a phase lasts, see `freqgan.systems.phases`.
+
+    Keys:
+        until: share of the budget at which it ends; the last phase may leave it out.
+        terms: weights of terms, by player.
+        frozen: players or submodules that rest: no gradient, no step, no decay, and evaluation mode, so that no norm
+            takes statistics.
+        fresh_optimizers: whether it begins with optimisers that remember nothing.
+        load: weights that it begins with.
+        optim: settings of the optimisers.
+    """
+
+    until: float | None
+    terms: dict[Player, dict[str, float]]
+    frozen: list[str]
+    fresh_optimizers: bool
+    load: Load | None
+    optim: PhaseOptim | None
 
 
 class Rules(TypedDict, total=False):
@@ -23,6 +62,7 @@ class Rules(TypedDict, total=False):
     Keys:
         optim: makes the optimisers of both players.
         terms: weight of each loss term, by player; 0 is not computed.
+        phases: what is different in parts of the budget, in their order.
         seed: of every draw.
         order: which player is updated first in a step.
         n_critic: every batch updates the discriminator, every n-th also the generator.
@@ -36,6 +76,7 @@ class Rules(TypedDict, total=False):
 
     optim: Optimizers
     terms: dict[Player, dict[str, float]]
+    phases: list[Phase]
     seed: int
     order: Literal["discriminator_first", "generator_first"]
     n_critic: int
@@ -61,36 +102,15 @@ class Rows(NamedTuple):
     total: int = 0
 
 
-def problems(rules: Rules, known: Known) -> Iterator[str]:
-    """One line for each rule that is out of its range or names an unknown term.
-
-    Args:
-        known: names of a method's terms, by player.
-    """
-    for player, terms in rules["terms"].items():
-        names = known.get(player, ())
-        for term in terms:
-            if term not in names:
-                yield f"model.terms.{player}.{term} names no term: choose from {', '.join(names)}"
-    everything = sorted({term for names in known.values() for term in names})
-    for term, interval in rules.get("every", {}).items():
-        if term not in everything:
-            yield f"model.every.{term} names no term: choose from {', '.join(everything)}"
-        if interval < 1:
-            yield f"model.every.{term}={interval} must be at least 1"
-    least: dict[str, float] = {"n_critic": 1, "accumulate": 1, "ema_halflife": 0, "ema_rampup": 0}
-    for name, bound in least.items():
-        value = rules.get(name, bound)
-        if isinstance(value, int | float) and value < bound:
-            yield f"model.{name}={value} must be at least {bound}"
-    clip = rules.get("clip")
-    if clip is not None and clip <= 0:
-        yield f"model.clip={clip} must be greater than 0, or null"
+Part = tuple[Batch, Rows]
 
 
-def detached(outputs: Outputs) -> Outputs:
-    """The same nest of dictionaries with every tensor cut from its graph."""
-    return {
-        name: detached(value) if isinstance(value, dict) else value.detach() if isinstance(value, Tensor) else value
-        for name, value in outputs.items()
-    }
+def weights_in(phase: Phase, terms: PlayerTerms, player: Player) -> dict[str, float]:
+    """Weight of each term of a player within a phase."""
+    return {**terms.get(player, {}), **phase.get("terms", {}).get(player, {})}
+
+
+def ever_wanted(rules: Rules, player: Player, term: str) -> bool:
+    """Whether a term has a weight in any phase."""
+    phases = rules.get("phases") or [Phase()]
+    return any(weights_in(phase, rules["terms"], player).get(term, 0.0) for phase in phases)

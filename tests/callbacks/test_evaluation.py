@@ -15,10 +15,12 @@ class Protocol:
     """Hands out numbers in turn."""
 
     name = "protocol_n4"
+    split = "val"
 
-    def __init__(self, numbers: list[float], *, small: bool = False) -> None:
+    def __init__(self, numbers: list[float], *, small: bool = False, first: str = "fd") -> None:
         self.numbers = numbers
         self.is_small = small
+        self.first = first
 
     def small(self) -> "Protocol":
         return Protocol([-1.0], small=True)
@@ -54,7 +56,7 @@ class Stage:
 
     def measure(self, protocol: Any, data: Any, **arguments: Any) -> dict[str, float]:
         self.measured.append((protocol, data, arguments))
-        return {} if isinstance(protocol, NoEvaluation) else {"fd": protocol.numbers.pop(0), "kid": 0.5}
+        return {} if isinstance(protocol, NoEvaluation) else {protocol.first: protocol.numbers.pop(0), "kid": 0.5}
 
     def start(self) -> None:
         self.evaluation.on_train_start(self.toy.trainer, self.toy)
@@ -73,7 +75,7 @@ def test_a_full_start_judges_the_untrained_generator(tmp_path: Path) -> None:
     stage.start()
     ((protocol, data, arguments),) = stage.measured
     assert (protocol, data) == (stage.protocol, "the data")
-    assert arguments == {"split": "train", "seed": 5, "weights": "ema", "cache_dir": stage.cache_dir}
+    assert arguments == {"split": "val", "seed": 5, "weights": "ema", "cache_dir": stage.cache_dir}
     assert stage.rows == [(0, 9.0)]
     assert stage.run.metrics[0]["val/kid"] == 0.5
     written = json.loads((stage.run.path / "evaluation" / "protocol_n4.json").read_text())
@@ -109,6 +111,15 @@ def test_the_best_checkpoint_is_that_of_the_least_number(tmp_path: Path) -> None
     assert stage.rows == [(8, 7.0), (16, 5.0), (24, 6.0), (32, 4.0)]
     written = json.loads((stage.run.path / "evaluation" / "protocol_n4.json").read_text())
     assert (written["images_seen"], written["fd"]) == (32, 4.0)
+
+
+def test_the_best_checkpoint_is_that_of_the_greatest_number_where_that_is_better(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, [], protocol=Protocol([26.0, 27.5, 27.0, 28.0], first="psnr_y_crop4"))
+    best = []
+    for _ in range(4):
+        step(stage.toy, stage.evaluation)
+        best.append((stage.best, stage.evaluation.best))
+    assert best == [(8, 26.0), (16, 27.5), (16, 27.5), (32, 28.0)]
 
 
 def test_a_continued_run_knows_the_best_number(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from freqgan.metrics import higher_is_better
 
 BY_A_PROTOCOL = (
     *("fd", "fid", "kid", "precision", "recall", "density", "coverage"),
+    *("psnr", "ssim", "gmsd", "perceptual", "lpips", "lr_consistency_psnr"),
     *(f"{kind}_distance" for kind in ("spectrum", "detail", "grey", "colour", "band")),
 )
 
@@ -12,6 +13,13 @@ BY_A_PROTOCOL = (
 @pytest.mark.parametrize("name", BY_A_PROTOCOL)
 def test_directions_are_those_of_the_protocols(name: str) -> None:
     assert direction(f"{name}_x_n100") == ("higher" if higher_is_better(f"{name}_x_n100") else "lower")
+
+
+def test_enlargement_beside_a_restoration_keeps_the_direction() -> None:
+    for name in ("psnr_y_crop4_bicubic", "psnr_y_crop4_over_bicubic_n20"):
+        assert direction(name) == "higher"
+        assert higher_is_better(name)
+    assert short("psnr_y_crop4_bicubic") == ("psnr", "y_crop4_bicubic")
 
 
 def test_names_nobody_knows() -> None:

@@ -108,7 +108,7 @@ def test_the_second_start_reads_no_image(folder, root, monkeypatch):
     def never(*_, **__):
         raise AssertionError("an image was read again")
 
-    monkeypatch.setattr("freqgan.data.image_folder.scan_folder", never)
+    monkeypatch.setattr("freqgan.data.scanned_folder.scan_folder", never)
     assert torch.equal(all_images(folder(root)), before)
 
 
@@ -134,7 +134,7 @@ def test_fingerprint_follows_the_content_and_not_the_place(folder, root, tmp_pat
 def test_split_is_stable_when_files_are_added(folder, root):
     def names(split):
         dataset = folder(root, split=split, val_fraction=0.4)
-        return {dataset._names[row] for row in dataset._rows}
+        return {dataset._folder.names[row] for row in dataset._rows}
 
     before = {split: names(split) for split in ("train", "val", "all")}
     assert before["train"]

@@ -10,7 +10,7 @@ from freqgan.networks import DCGANDiscriminator
 from freqgan.networks.band_generators import Teacher
 from freqgan.ops.global_batch import rank, world_size
 from freqgan.systems.band_ledger import EVERY_STEPS, accuracies, band_statistics
-from freqgan.systems.rules import detached
+from freqgan.systems.batches import detached
 from tests.forked import on_ranks
 from tests.systems.small import batch, names, ready, system, two_levels
 

@@ -6,6 +6,7 @@ import torch
 
 from freqgan.errors import DivergedError, UserError
 from freqgan.systems import SGD, Adam
+from freqgan.systems.batches import split
 from tests.systems.toy import TERMS, Toy
 
 
@@ -29,7 +30,7 @@ def test_one_forward_pass_serves_both_players_in_their_order(order: str, calls: 
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_a_turn_changes_one_player_alone(player: Any) -> None:
     toy = Toy()
-    part = toy.parts({"image": torch.randn(4, 2)})
+    part = split({"image": torch.randn(4, 2)}, 1)
     outputs = [toy.forward_part(part[0], graph=True)]
     before = toy.weights()
     toy._turn(player, part, outputs)

@@ -11,6 +11,7 @@ from freqgan.errors import UserError
 from freqgan.losses import LSGAN
 from freqgan.systems import SGD, Blend, FrequencyGAN
 from freqgan.systems.base import System
+from freqgan.systems.batches import split
 from freqgan.systems.blend import BlendedGenerator
 from freqgan.systems.rules import Batch, Outputs, Terms, Weights
 from freqgan.transforms import Identity
@@ -89,7 +90,7 @@ def test_alpha_is_learned_and_comes_back_from_its_bounds(start: float) -> None:
 
 def test_every_class_has_its_alpha() -> None:
     built = set_alpha(blended(blend={"alpha": "per_class", "num_classes": 3}), 0.0, 0.5, 1.0)
-    outputs = built.forward_part(built.parts(with_classes(0, 0, 1, 1, 2, 2))[0], graph=True)
+    outputs = built.forward_part(split(with_classes(0, 0, 1, 1, 2, 2), 1)[0], graph=True)
     own, other = built.generators.bands.image(built.generators(outputs["noise"])), outputs["other"]["image"]
     assert torch.equal(outputs["image"][:2], other[:2])
     assert torch.equal(outputs["image"][4:], own[4:])

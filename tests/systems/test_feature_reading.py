@@ -17,7 +17,8 @@ from freqgan.features.vgg19 import released_file
 from freqgan.losses import FeatureStatistics
 from freqgan.networks.band_generators import REFERENCES
 from freqgan.systems import FeatureReading, FrequencyGAN
-from freqgan.systems.rules import Rows, detached
+from freqgan.systems.batches import detached
+from freqgan.systems.rules import Rows
 from tests.forked import train
 from tests.systems.small import SIZE, batch, data, gradients, names, ready, system
 

@@ -9,7 +9,8 @@ from freqgan.losses import LSGAN, WGANGP, FocalFrequencyLoss, NonSaturating
 from freqgan.networks import DCGANDiscriminator
 from freqgan.ops.noise import uniform_rows
 from freqgan.systems import FrequencyGAN
-from freqgan.systems.rules import Rows, detached
+from freqgan.systems.batches import detached
+from freqgan.systems.rules import Rows
 from freqgan.transforms import Identity, WaveletTransform
 from tests.systems.small import (
     SIZE,

@@ -1,6 +1,6 @@
 """A smallest method: two linear networks, run without a Trainer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,11 +18,18 @@ class Toy(System):
 
     TERMS: ClassVar[Any] = {"generator": ("adversarial",), "discriminator": ("adversarial", "lazy")}
 
-    def __init__(self, *, optim: Optimizers | None = None, images: int = 10**6, **rules: Any) -> None:
+    def __init__(
+        self,
+        *,
+        optim: Optimizers | None = None,
+        images: int = 10**6,
+        generator: Callable[[], nn.Module] = lambda: nn.Linear(3, 2),
+        **rules: Any,
+    ) -> None:
         torch.manual_seed(0)
         rules = {"terms": TERMS, "seed": 3, "clock": Clock(images=images)} | rules
         super().__init__(
-            generator=nn.Linear(3, 2),
+            generator=generator(),
             discriminator=nn.Linear(2, 1),
             optim=optim or SGD(lr=0.1, momentum=0.0),
             **rules,

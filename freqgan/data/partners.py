@@ -1,0 +1,56 @@
+"""Which file of another folder belongs to which, told by the names."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from freqgan.data.decode import printable
+from freqgan.errors import UserError
+
+_LISTED = 10
+
+
+def low_partners(
+    names: Sequence[str], low_names: Sequence[str], *, scale: int, root: Path, low_root: Path
+) -> list[int]:
+    """Row in `low_names` of each image's version with fewer pixels.
+
+    It has the same path below its folder, whatever the format, with or without the usual endings:
+    `x4`, `_x4`, or `_LR4` or `_LR` where the image has `_HR`.
+
+    Args:
+        names: of the images.
+        low_names: of the versions to choose from.
+        scale: the number in the endings.
+        root: folder of the images, for messages.
+        low_root: folder of the versions, for messages.
+
+    Raises:
+        UserError: an image has none, or several.
+    """
+    rows = defaultdict(list)
+    for row, name in enumerate(low_names):
+        rows[_stem(name)].append(row)
+    found = [[row for stem in _candidates(_stem(name), scale) for row in rows[stem]] for name in names]
+    problems = []
+    for name, partners in zip(names, found, strict=True):
+        file = printable(str(root / name))
+        if not partners:
+            wanted = " or ".join(printable(str(low_root / f"{stem}.*")) for stem in _candidates(_stem(name), scale)[:2])
+            problems.append(f"{file} has no partner in data.low_root: wanted {wanted}")
+        elif len(partners) > 1:
+            several = " and ".join(printable(str(low_root / low_names[row])) for row in partners)
+            problems.append(f"{file} has {len(partners)} partners, {several}: remove all but one")
+    if problems:
+        total = f"data.low_root={low_root}: {len(problems)} of {len(names)} images are without exactly one partner"
+        raise UserError(*problems[:_LISTED], total)
+    return [row for (row,) in found]
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def _candidates(stem: str, scale: int) -> list[str]:
+    plain = [stem, f"{stem}x{scale}", f"{stem}_x{scale}"]
+    return plain + [stem.removesuffix("_HR") + end for end in (f"_LR{scale}", "_LR") if stem.endswith("_HR")]

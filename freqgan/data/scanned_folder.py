@@ -1,0 +1,95 @@
+"""A folder of the user's images, read once per machine: names, what cannot be read, and the pixels."""
+
+import logging
+import os
+from bisect import bisect_left
+from pathlib import Path
+
+import numpy as np
+import PIL
+
+from freqgan.data.base import OnError
+from freqgan.data.cache import build_once, digest
+from freqgan.data.decode import UnreadableImageError
+from freqgan.data.folder_listing import list_images
+from freqgan.data.folder_scan import FolderReader, FolderScan, scan_folder
+from freqgan.data.layouts import Layout
+from freqgan.data.splits import Split, belongs
+from freqgan.errors import UserError
+
+_SCAN_VERSION = 1
+_LISTED_ERRORS = 10
+_log = logging.getLogger(__name__)
+
+
+class ScannedFolder:
+    """Every image below a folder, listed and, unless the cache knows exactly these files, read.
+
+    Args:
+        root: the folder.
+        layout: what becomes of each picture.
+        max_pixels: larger images count as unreadable.
+        cache_limit_gib: largest size of the decoded set that is kept; above it every access decodes its file.
+        cache: path that the cache directory begins with.
+        setting: what the user calls the folder.
+
+    Raises:
+        UserError: no such folder, or no image in it.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        layout: Layout,
+        *,
+        max_pixels: int,
+        cache_limit_gib: float,
+        cache: Path,
+        setting: str = "data.root",
+    ) -> None:
+        self.root, self.setting, self.cache_limit_gib = root, setting, cache_limit_gib
+        listing = list_images(root, setting=setting)
+        self.names = [name for name, *_ in listing]
+        self._reader = FolderReader(root, layout, max_pixels)
+        settings = (repr(layout), max_pixels, cache_limit_gib)
+        key = digest(_SCAN_VERSION, PIL.__version__, os.path.realpath(root), listing, *settings)
+        directory = build_once(cache.with_name(f"{cache.name}_{key}"), self._read_all)
+        self.scan = FolderScan.load(directory)
+        self._kept = layout.open(directory)
+
+    @property
+    def kept(self) -> bool:
+        """Whether pixels are read from the cache, and not decoded at every access."""
+        return self._kept is not None
+
+    def pixels(self, row: int) -> np.ndarray:
+        """The picture of `names[row]` as the layout has it, not to be written to."""
+        if self._kept is not None:
+            return self._kept[row]
+        return self._reader.pixels(self.names[row], depth=self.scan.depth)
+
+    def rows(
+        self, split: Split, *, val_fraction: float, on_error: OnError
+    ) -> tuple[list[int], list[UnreadableImageError]]:
+        """Rows of a split, the next good one in place of an unreadable one, and what is unreadable.
+
+        Raises:
+            UserError: no image of the split is readable, or (with on_error=raise) one is not.
+        """
+        unreadable = self.scan.unreadable
+        rows = [row for row, name in enumerate(self.names) if belongs(name, split, val_fraction)]
+        good = [position for position, row in enumerate(rows) if self.names[row] not in unreadable]
+        bad = [self.names[row] for row in rows if self.names[row] in unreadable]
+        skipped = [UnreadableImageError(name, unreadable[name]) for name in bad]
+        if bad and (on_error == "raise" or not good):
+            listed = [error.lines[0] for error in skipped[:_LISTED_ERRORS]]
+            total = f"{self.setting}={self.root} has {len(bad)} unreadable among {len(rows)} images"
+            raise UserError(*listed, f"{total}: repair or remove them, or set data.on_error=skip")
+        return [rows[good[bisect_left(good, position) % len(good)]] for position in range(len(rows))], skipped
+
+    def _read_all(self, directory: Path) -> None:
+        _log.info("reading %d images of %s, once", len(self.names), self.root)
+        scan_folder(self._reader, self.names, directory, keep_bytes=self.cache_limit_gib * 2**30)
+        deep_colour = FolderScan.load(directory).deep_colour
+        if deep_colour:
+            _log.warning("%s: %d images have 16-bit colour, read at 8 bits", self.root, deep_colour)

@@ -1,0 +1,66 @@
+"""A discriminator of VGG-13's layers (Simonyan & Zisserman 2015, table 1, B), for images of any size.
+
+Departures: leaky ReLUs and a norm, as in SRGAN (Ledig et al. 2017, fig. 4); the mean over all positions before the dense
+layers in place of a map of fixed size; one hidden dense layer, of ESRGAN's 100 units.
+"""
+
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from freqgan.blocks import spectral_norm
+from freqgan.networks.dcgan import Norm, normalization
+from freqgan.networks.halving import widths
+
+SLOPE = 0.2
+
+
+@final
+class VGGDiscriminator(nn.Module):
+    """Image to one logit.
+
+    Args:
+        in_channels: of the image.
+        channels: width at full size; it doubles after every pooling.
+        max_channels: cap of the width.
+        stages: of two convolutions and a pooling each, odd sides rounded up; 5 in VGG-13.
+        hidden: units of the dense layer before the logit.
+        norm: after every convolution but the first; `spectral` normalises every layer instead.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        channels: int = 64,
+        max_channels: int = 512,
+        stages: int = 5,
+        hidden: int = 100,
+        norm: Norm = "batch",
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = in_channels
+        for width in widths(stages, channels=channels, max_channels=max_channels):
+            layers += [*_convolved(inputs, width, norm if layers else "none"), *_convolved(width, width, norm)]
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            inputs = width
+        self.features = nn.Sequential(*layers)
+        self.to_logit = nn.Sequential(nn.Linear(inputs, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, 1))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, SLOPE)
+                nn.init.zeros_(module.bias)
+                if norm == "spectral":
+                    spectral_norm(module)
+
+    def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b"]:
+        """Logits in float32 at least: positive means real."""
+        logits: Tensor = self.to_logit(self.features(image).mean((2, 3)))[:, 0]
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def _convolved(inputs: int, outputs: int, norm: Norm) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, 1, 1), normalization(norm, outputs), nn.LeakyReLU(SLOPE, inplace=True)]

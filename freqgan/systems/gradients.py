@@ -1,0 +1,40 @@
+"""What happens to a player's gradients before its optimiser's step."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from freqgan.errors import DivergedError
+from freqgan.ops.global_batch import world_size
+from freqgan.systems.parallel import average_gradients
+from freqgan.systems.rules import Player, Terms
+
+
+def settle_gradients(
+    player: Player, weights: Sequence[nn.Parameter], log: Terms, *, clip: float | None, images_seen: int
+) -> None:
+    """Averages gradients over processes, refuses what is not finite, and clips.
+
+    Args:
+        player: whose they are.
+        weights: with their gradients; those without are left out.
+        log: the terms they come from.
+        clip: greatest norm; None for none.
+        images_seen: for the report.
+
+    Raises:
+        DivergedError: the norm, or a term of a run of one process, is not finite.
+    """
+    average_gradients(weights)
+    norm = nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None], foreach=True)
+    # A loss that is finite here and not there would stop one process alone; its gradient, averaged, stops all.
+    losses = list(log.values()) if world_size() == 1 else []
+    if not all(bool(value.isfinite()) for value in [norm, *losses]):
+        terms = ", ".join(f"{name}={float(value):.4g}" for name, value in log.items())
+        raise DivergedError(
+            f"{player} diverged at images_seen={images_seen}: gradient norm {float(norm):.4g}, {terms}; "
+            f"no weight of the {player} was changed: lower optim.lr, set model.clip, "
+            "or add model.terms.discriminator.r1"
+        )
+    if clip is not None:
+        nn.utils.clip_grads_with_norm_(weights, clip, norm, foreach=True)

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+from torch import Tensor
+
+from freqgan.errors import UserError
+from freqgan.metrics import RestorationProtocol
+from freqgan.systems.measuring import measure_samples
+
+
+def test_samples_have_no_originals_to_be_restored(tmp_path: Path) -> None:
+    def samples(first: int, count: int) -> Tensor:
+        raise AssertionError("asked for samples")
+
+    with pytest.raises(UserError, match=r"samples have none: set metrics=generation"):
+        measure_samples(samples, RestorationProtocol(), None, "val", tmp_path)
