@@ -21,7 +21,7 @@ from tests.comparison.written import METRICS, rows_of, write_grid, write_ledger,
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 STUDY = EXPERIMENTS / "frequency_vs_image"
-ARMS = ["identity", "block_dct", "db2", "fourier_2", "fourier_4", "haar"]
+ARMS = ["identity", "block_dct", "db2", "fourier_2", "fourier_4", "haar", "haar_each", "haar_literal", "haar_one"]
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +52,8 @@ def asked(study: str, *arguments: str, **environment: str) -> tuple[SweepCommand
 @pytest.mark.parametrize(
     ("part", "environment", "count", "first"),
     [
-        ("main", {}, 18, "seed=1 experiment=frequency_vs_image/identity"),
-        ("rates", {}, 48, "seed=1 optim.lr=0.0003 experiment=frequency_vs_image_32/identity"),
+        ("main", {}, 27, "seed=1 experiment=frequency_vs_image/identity"),
+        ("rates", {}, 36, "optim.lr=0.0003 experiment=frequency_vs_image/identity"),
         ("long", {"BEST": "db2"}, 2, "experiment=frequency_vs_image/identity"),
         ("scenes", {"CAMVID": "streets"}, 6, "seed=1 experiment=frequency_vs_image/identity"),
         ("photos", {"BSDS": "photos", "BEST": "db2"}, 6, "seed=1 experiment=frequency_vs_image/identity"),
@@ -81,21 +81,21 @@ def test_what_a_part_needs_is_said(part: str, missing: str) -> None:
 
 def test_the_ablation_changes_one_factor_at_a_time() -> None:
     command, jobs = asked("frequency_ablation")
-    assert len(jobs) == 3 * 12
+    assert len(jobs) == 3 * 15
     assert command.folder == Path("outputs/frequency_ablation/main")
     changed = [[text for text in job.typed if not text.startswith("seed=")] for job in jobs]
     assert all(len(texts) == 1 for texts in changed)
-    assert len({texts[0] for texts in changed}) == 12
+    assert len({texts[0] for texts in changed}) == 15
     settings = [command.compose(job.chosen) for job in jobs if "seed=1" in job.typed]
-    assert len(settings) == 12
+    assert len(settings) == 15
     for job in settings:
         config.check(job)
     plain = [json.dumps(config.resolve(job), sort_keys=True) for job in settings]
-    assert len(set(plain)) == 12, "no variant is the base again"
+    assert len(set(plain)) == 15, "no variant is the base again"
 
 
-@pytest.mark.parametrize("folder", ["frequency_vs_image", "frequency_vs_image_32"])
-def test_all_arms_have_as_many_parameters(folder: str) -> None:
+def test_all_arms_have_as_many_parameters() -> None:
+    folder = "frequency_vs_image"
     widths = importlib.import_module("widths")
     assert widths.arms(folder) == ARMS
     settings = {arm: widths.settings_of(folder, arm) for arm in ARMS}
@@ -106,11 +106,11 @@ def test_all_arms_have_as_many_parameters(folder: str) -> None:
 
 def test_widths_are_found_and_written(tmp_path: Path) -> None:
     widths = importlib.import_module("widths")
-    settings = widths.settings_of("frequency_vs_image_32", "identity")
-    settings["model"]["generator"] |= {"channels": 21, "max_channels": 80}  # instead of 84, at the deepest of three
+    settings = widths.settings_of("frequency_vs_image", "identity")
+    settings["model"]["generator"] |= {"channels": 21, "max_channels": 162}  # instead of 168, at the deepest of four
     target = widths.parameters(settings, "generator")
     settings["model"]["generator"] |= {"channels": 32, "max_channels": 512}
-    assert widths.fitted(settings, "generator", target) == (21, 80)
+    assert widths.fitted(settings, "generator", target) == (21, 162)
     with pytest.raises(SystemExit, match="no widths give this generator 1 parameters"):
         widths.fitted(settings, "generator", 1)
     file = tmp_path / "arm.yaml"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs what is missing of a part of the study; stop it and start it again as you like. Further arguments are overrides.
-#   run.sh rates                    the arms at four learning rates, 32 pixels
-#   run.sh main                     the arms, 64 pixels
+#   run.sh rates                    the arms at four learning rates, on fewer images
+#   run.sh main                     the arms with three seeds
 #   BEST=<arm> run.sh long          plain DCGAN and the best arm, five times as long
 #   CAMVID=<folder> run.sh scenes   both on CamVid's street scenes
 #   BSDS=<folder> run.sh photos     both on BSDS500's photographs
@@ -15,7 +15,8 @@ pair=(-m sweep.name="$part" experiment=frequency_vs_image/identity,frequency_vs_
 seeds='seed=range(1,4)'
 
 case $part in
-    rates | main) jobs=(sweep="$part") ;;
+    rates) jobs=(sweep=rates budget.images=24000 evaluation.every_images=24000) ;;
+    main) jobs=(sweep=main) ;;
     long) jobs=("${pair[@]}" budget.images=300000 evaluation.every_images=60000) ;;
     scenes) jobs=("$seeds" "${pair[@]}" data=image_folder data.root="${CAMVID:?is the folder of CamVid images}") ;;
     photos) jobs=("$seeds" "${pair[@]}" data=image_folder data.root="${BSDS:?is the folder of BSDS500 images}") ;;

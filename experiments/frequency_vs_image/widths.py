@@ -1,6 +1,6 @@
 """Finds the widths at which every arm has as many parameters as `identity`, each player for itself.
 
-    python experiments/frequency_vs_image/widths.py [--write] [frequency_vs_image frequency_vs_image_32]
+    python experiments/frequency_vs_image/widths.py [--write]
 
 Two widths are set: `channels`, which doubles at every halving, is the least one with enough parameters, and
 `max_channels` cuts off what is too much. With --write they go into the arms' files, to be looked at and committed.
@@ -19,7 +19,7 @@ from freqgan.config import build_model, resolve
 from freqgan.config.application import compose
 
 CONF = Path(__file__).parent / "conf"
-SETS = ("frequency_vs_image", "frequency_vs_image_32")
+SETS = ("frequency_vs_image",)
 BASELINE = "identity"
 PLAYERS = ("generator", "discriminator")
 WIDEST = 2**13

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
+from freqgan.ops.linear import full_precision
+
 FIRST_ITERATIONS = 15
 
 
@@ -41,7 +43,7 @@ class _SpectralNorm(nn.Module):
             self._iterate(matrices)
 
     def forward(self, weight: Tensor) -> Tensor:
-        with torch.autocast(weight.device.type, enabled=False):
+        with full_precision(weight.device.type):
             matrices = weight.reshape(self.groups, weight.shape[0] // self.groups, -1)
             if self.training:
                 self._iterate(matrices.detach())

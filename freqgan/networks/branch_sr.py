@@ -1,8 +1,8 @@
 """Super-resolution by parallel branches and supervision at every scale (patent CN111369440A).
 
 Branches of one kernel size each read the low-resolution image ([0073]–[0077]), a residual block fuses them
-([0079]–[0081]), and a reconstruction branch per scale makes an image ([0061]–[0066], [0082]–[0086]). Where the patent is
-silent: leaky ReLUs, no norms, Kaiming's initial weights, and images that are added to the interpolated input.
+([0079]–[0081]), and a reconstruction branch per scale makes an image ([0061]–[0066], [0082]–[0086]). Where the patent
+is silent: leaky ReLUs, no norms, Kaiming's initial weights, and images that are added to the interpolated input.
 
 Readings. A later reconstruction branch goes on from the upsampling layer of the branch before, or from the fused
 features where that one has none ([0065]); or, as in claim 1, from the output of the branch before: its image, which
@@ -68,23 +68,14 @@ class _Reconstruction(nn.Module):
     """Upsampling, where there is any, and the convolutions that make an image of it, of this `radius`."""
 
     def __init__(
-        self,
-        convolve: Convolve,
-        inputs: int,
-        channels: int,
-        image: int,
-        *,
-        factor: int,
-        layers: int,
-        upsampler: Upsampler,
+        self, convolve: Convolve, upsampling: Upsampling, channels: int, image_channels: int, *, layers: int
     ) -> None:
         super().__init__()
-        self.upsampling = Upsampling(inputs, channels, factor, upsampler=upsampler, slope=SLOPE)
-        self.upsampled = inputs if factor == 1 else channels
-        widths = [self.upsampled] + [channels] * layers
+        self.upsampling = upsampling
+        widths = [upsampling.outputs] + [channels] * layers
         hidden = [convolve(widths[i], channels, 3) for i in range(layers)]
         self.hidden = nn.Sequential(*(module for layer in hidden for module in _activated(layer)))
-        self.to_image = _plain(widths[-1], image, 3)
+        self.to_image = _plain(widths[-1], image_channels, 3)
         self.radius = layers + 1
 
     def image(self, upsampled: Float[Tensor, "b i h w"]) -> Float[Tensor, "b c h w"]:
@@ -111,7 +102,7 @@ class BranchSR(SuperResolver):
         link: what a later reconstruction branch goes on from.
         start: `bicubic` adds the interpolated input to every image, and begins with nothing else; `plain` does not.
         reparameterized: convolutions with a leaky ReLU behind them have parallel paths that add no cost, see
-            `FoldingConv2d`; the one-step upsamplings and the fusion's other two have none.
+            `FoldingConv2d`; upsampling layers have none.
 
     Raises:
         UserError: lists of the wrong lengths, or numbers out of their range; every mistake at once.
@@ -144,25 +135,27 @@ class BranchSR(SuperResolver):
         self.images_join = link == "branch_output"
         convolve = FoldingConv2d if reparameterized else _plain
         inputs = [in_channels, *widths[:-1]] if self.in_series else [in_channels] * len(kernels)
-        self.branches = nn.ModuleList(
+        branches = [
             _Branch(convolve, inputs[i], widths[i], kernel, _dilation_of_each(layers, spread))
             for i, kernel in enumerate(kernels)
-        )
+        ]
+        self.branches = nn.ModuleList(branches)
+        self.radius = (sum if self.in_series else max)(branch.radius for branch in branches)
         self.fusion = _Fusion(convolve, widths[-1] if self.in_series else sum(widths), fused_channels)
         self.reconstruction = nn.ModuleList()
         features, before = fused_channels, 1
         for scale, width in zip(scales, heads, strict=True):
-            given = {"factor": scale // before, "layers": image_layers, "upsampler": upsampler}
-            branch = _Reconstruction(convolve, features, width, in_channels, **given)
+            upsampling = Upsampling(features, width, scale // before, upsampler=upsampler, slope=SLOPE)
+            branch = _Reconstruction(convolve, upsampling, width, in_channels, layers=image_layers)
             self.reconstruction.append(branch)
-            features, before = branch.upsampled + in_channels * self.images_join, scale
+            features, before = upsampling.outputs + in_channels * self.images_join, scale
         self._initialize()
 
     def images(self, low: Float[Tensor, "b c h w"], wanted: Collection[int]) -> dict[int, Tensor]:
         """The images of the wanted scales; others are made on the way where later ones go on from them."""
         features = self.fused(low)
         made: dict[int, Tensor] = {}
-        for scale, branch in zip(self.scales, self.reconstruction, strict=True):
+        for scale, branch in self._heads():
             features = branch.upsampling(features)
             if scale in wanted or self.images_join:
                 made[scale] = self._started(branch.image(features), low, scale)
@@ -184,13 +177,17 @@ class BranchSR(SuperResolver):
     @property
     def halo(self) -> int:
         """The radii of all layers on the way to the last image, those behind an upsampling in its smaller pixels."""
-        *earlier, last = self.reconstruction
-        pixels = last.upsampling.reach(last.radius)
-        for branch in reversed(earlier):
-            pixels = branch.upsampling.reach(pixels + branch.radius * self.images_join)
-        radii = [branch.radius for branch in self.branches]
-        pixels += self.fusion.radius + (sum(radii) if self.in_series else max(radii))
+        pixels = 0
+        for scale, branch in reversed(list(self._heads())):
+            counts = scale == self.scale or self.images_join
+            pixels = branch.upsampling.reach(pixels + (branch.radius if counts else 0))
+        pixels += self.fusion.radius + self.radius
         return max(pixels, reach(self.scale) if self.starts_bicubic else 0)
+
+    def _heads(self) -> Iterator[tuple[int, _Reconstruction]]:
+        for scale, branch in zip(self.scales, self.reconstruction, strict=True):
+            assert isinstance(branch, _Reconstruction)
+            yield scale, branch
 
     def _started(self, image: Tensor, low: Tensor, scale: int) -> Tensor:
         return image + resize(low, scale) if self.starts_bicubic else image
@@ -203,7 +200,7 @@ class BranchSR(SuperResolver):
                 nn.init.zeros_(module.bias)
             if isinstance(module, FoldingConv2d):
                 module.weight.mul_(FOLDING_GAIN)
-        for branch in self.reconstruction if self.starts_bicubic else ():
+        for _, branch in self._heads() if self.starts_bicubic else ():
             nn.init.zeros_(branch.to_image.weight)
 
 
@@ -240,7 +237,8 @@ def _problems(
     for name, (numbers, count) in {**counts, "dilations": (spread, list(layers).count("dilated"))}.items():
         if len(numbers) != count:
             each = {"channels": "kernel", "image_channels": "scale", "dilations": "dilated layer"}[name]
-            yield f"{path}.{name}={list(numbers)} must be one number, or one for each {each}, of which there are {count}"
+            wanted = f"one number, or one for each {each}, of which there are {count}"
+            yield f"{path}.{name}={list(numbers)} must be {wanted}"
     if any(dilation < 2 for dilation in spread):
         yield f"{path}.dilations={list(spread)} must be at least 2; a layer without dilation is named conv"
     if image_layers < 0:

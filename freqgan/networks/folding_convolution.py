@@ -1,7 +1,7 @@
 """A convolution with parallel paths that are one convolution (RepVGG, Ding et al. 2021, §3.3, without batch norms).
 
 Departure: the paths are added up as weights in training too, since the sum of convolutions of one input is the
-convolution with the sum of their kernels. So the paths cost nothing but the sum, and folding changes no bit of a result.
+convolution with the sum of their kernels. So the paths cost nothing but that sum, and folding changes no bit.
 """
 
 from typing import final
@@ -26,7 +26,7 @@ class FoldingConv2d(nn.Conv2d):
     padding: tuple[int, int]
     identity: Tensor
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, dilation: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, 1, dilation * (kernel // 2), dilation)
         self.point = nn.Parameter(torch.zeros(outputs, inputs, 1, 1))
         identity = torch.eye(outputs) if inputs == outputs else torch.zeros(outputs, inputs)
@@ -44,11 +44,17 @@ class FoldingConv2d(nn.Conv2d):
     @torch.no_grad()
     def folded(self) -> nn.Conv2d:
         """That one convolution."""
-        with torch.device(self.weight.device):
-            one = nn.Conv2d(self.in_channels, self.out_channels, self.kernel_size, 1, self.padding, self.dilation).to(
-                self.weight.dtype
-            )
+        one = nn.Conv2d(
+            self.in_channels,
+            self.out_channels,
+            self.kernel_size[0],
+            padding=self.padding[0],
+            dilation=self.dilation[0],
+            device=self.weight.device,
+            dtype=self.weight.dtype,
+        )
         one.weight.copy_(self.sum_of_paths())
-        if self.bias is not None and one.bias is not None:
-            one.bias.copy_(self.bias)
+        assert self.bias is not None
+        assert one.bias is not None
+        one.bias.copy_(self.bias)
         return one

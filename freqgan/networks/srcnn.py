@@ -58,5 +58,5 @@ class SRCNN(SuperResolver):
 
     @property
     def halo(self) -> int:
-        """The kernels' radius among large pixels, and the cubic kernel's of two small ones from a large one's centre."""
+        """The kernels' radius in large pixels, and the cubic kernel's of 2 small ones from a large one's centre."""
         return math.ceil((self.radius - 0.5) / self.scale + 0.5) + 1

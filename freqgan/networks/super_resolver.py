@@ -4,7 +4,6 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from itertools import pairwise
-from typing import Self
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -55,7 +54,7 @@ class SuperResolver(nn.Module, ABC):
         image: Tensor = self.images(low, (self.scale,))[self.scale]
         return image
 
-    def folded(self) -> Self:
+    def folded(self) -> "SuperResolver":
         """A copy for inference with the same results, in which convolutions of several paths are plain ones."""
         twin = copy.deepcopy(self).eval().requires_grad_(False)
         for parent in list(twin.modules()):

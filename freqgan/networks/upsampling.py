@@ -35,6 +35,7 @@ class Upsampling(nn.Sequential):
             inputs = outputs
         super().__init__(*layers)
         self.upsampler = upsampler
+        self.outputs = inputs  # with nothing to do, those of the input
 
     def reach(self, pixels: int) -> int:
         """How far the input counts for what lies within so many pixels of the output."""

@@ -1,19 +1,20 @@
 """A discriminator of VGG-13's layers (Simonyan & Zisserman 2015, table 1, B), for images of any size.
 
-Departures: leaky ReLUs and a norm, as in SRGAN (Ledig et al. 2017, fig. 4); the mean over all positions before the dense
-layers in place of a map of fixed size; one hidden dense layer, of ESRGAN's 100 units.
+Departures: leaky ReLUs and a norm, as in SRGAN (Ledig et al. 2017, fig. 4); before the dense layers, the mean over all
+positions in place of a map of fixed size; one hidden dense layer, of ESRGAN's 100 units.
 """
 
-from typing import final
+from typing import Literal, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import spectral_norm
-from freqgan.networks.dcgan import Norm, normalization
+from freqgan.networks.dcgan import normalization
 from freqgan.networks.halving import widths
 
+Norm = Literal["batch", "group", "spectral", "none"]
 SLOPE = 0.2
 
 
@@ -49,9 +50,10 @@ class VGGDiscriminator(nn.Module):
             inputs = width
         self.features = nn.Sequential(*layers)
         self.to_logit = nn.Sequential(nn.Linear(inputs, hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, 1))
-        for module in self.modules():
+        for module in list(self.modules()):
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, SLOPE)
+                assert module.bias is not None
                 nn.init.zeros_(module.bias)
                 if norm == "spectral":
                     spectral_norm(module)

@@ -118,3 +118,10 @@ def test_the_division_is_in_float32_under_autocast() -> None:
         inside = layer.weight
     assert torch.equal(inside, layer.weight)
     assert inside.dtype == torch.float32
+
+
+def test_what_a_step_will_cost_is_computed_on_the_meta_device() -> None:
+    with torch.device("meta"):
+        layer = layers()["convolution"]
+        spectral_norm(layer, groups=GROUPS)
+    assert layer(torch.empty(1, 6, 8, 8, device="meta")).is_meta
