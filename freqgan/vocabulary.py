@@ -85,6 +85,12 @@ class Vocabulary:
                     found.setdefault(name, option)
         return found
 
+    def choosing(self, group: str) -> list[str]:
+        """The options that choose in a group within theirs, as `model=branch_sr` for `model/generator`."""
+        outer, _, inner = group.rpartition("/")
+        files = [file for folder in self.folders for file in sorted((folder / outer).glob("*.yaml"))] if outer else []
+        return [f"{outer}={file.stem}" for file in files if inner in _chosen(file)]
+
     def defaults(self, verb: str) -> dict[str, str | None]:
         """Group to chosen option in the defaults list of a verb's primary config, nested ones included."""
         chosen: dict[str, str | None] = {}

@@ -23,18 +23,33 @@ GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
 INNER = {f"{group}/{name}": choice for group in GROUPS for name, choice in WORDS.inner_groups(group).items()}
 OPTIONS = {group: list(WORDS.options(group)) for group in (*GROUPS, *INNER) if group != "hydra"}
 DELTAS = [(group, option) for group in ("experiment", "debug") for option in OPTIONS[group]]
-NEEDED = {"frequency_gan/folder": ["data.root=pictures"]}
+NEEDED = {
+    option: ["data.root=pictures"]
+    for option in ("frequency_gan/folder", *(f"branch_sr/{name}" for name in ("x4_small", "x4_small_gan", "x4_large")))
+}
 NEEDED_BY_VERB = {
     "pack": ["root=pictures", "output=shards"],
     "upscale": ["run=somewhere", "input=photos", "output=large"],
 }
 # The n-th options of all groups together, until every option had its turn: composing each alone takes a minute.
 NO_LEAVES = ("experiment", "debug", "sweep")
-LEAVES = {group: options for group, options in OPTIONS.items() if group.partition("/")[0] not in NO_LEAVES}
-TOGETHER = [
-    tuple(f"{group}={options[n % len(options)]}" for group, options in LEAVES.items())
-    for n in range(max(map(len, LEAVES.values())))
-]
+
+
+def turns(group: str) -> list[tuple[str, ...]]:
+    """Every option of a group, as often as the groups that it chooses among have options."""
+    found = []
+    for option in OPTIONS[group]:
+        content = yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8"))
+        entries = content.get("defaults", []) if isinstance(content, dict) else []
+        inner = {f"{group}/{name}" for entry in entries if isinstance(entry, dict) for name in entry} & {*INNER}
+        for n in range(max((len(OPTIONS[name]) for name in inner), default=1)):
+            chosen = (f"{name}={OPTIONS[name][n % len(OPTIONS[name])]}" for name in sorted(inner))
+            found.append((f"{group}={option}", *chosen))
+    return found
+
+
+LEAVES = [turns(group) for group in OPTIONS if group not in (*NO_LEAVES, *INNER)]
+TOGETHER = [tuple(choice for leaf in LEAVES for choice in leaf[n % len(leaf)]) for n in range(max(map(len, LEAVES)))]
 OPPOSED = {"metrics=none", "stop=plateau"}  # a plateau of what is not measured
 
 
@@ -67,7 +82,7 @@ def test_the_options_that_a_primary_config_chooses_exist(verb: str) -> None:
 
 @pytest.mark.parametrize("choices", TOGETHER, ids=" ".join)
 def test_options_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
-    needed = ["data.root=x"] if {"data=image_folder", "data=shards"} & {*choices} else []
+    needed = ["data.root=x"] if {"data=image_folder", "data=shards", "data=super_resolution"} & {*choices} else []
     kept = [choice for choice in choices if not {*choices} >= OPPOSED or choice != "stop=plateau"]
     config.check(compose("train", *kept, *needed))
 
@@ -78,7 +93,7 @@ def test_delta_composes_and_passes_all_nets(group: str, option: str) -> None:
 
 
 @pytest.mark.parametrize("sweep", OPTIONS["sweep"])
-@pytest.mark.parametrize("inner", [f"{group}={option}" for group in INNER for option in OPTIONS[group]])
+@pytest.mark.parametrize("inner", [f"{g}={option}" for g in INNER if g.startswith("sweep/") for option in OPTIONS[g]])
 def test_every_way_to_sweep_composes_and_passes_its_schema(sweep: str, inner: str) -> None:
     config.check({"sweep": compose("train", f"sweep={sweep}", inner).sweep}, SweepRoot)
 

@@ -147,7 +147,9 @@ def in_one_line(error: BaseException, verb: str) -> str:
     if absent := re.search(r"Could not override '([^']+)'", text):
         if absent[1].startswith("hydra"):
             return f"there is no {absent[1]}: `freqgan {verb} --cfg hydra` prints Hydra's own settings"
-        near = hint(absent[1], Vocabulary.here().defaults(verb))
+        words = Vocabulary.here()
+        owners = words.choosing(absent[1])
+        near = f"only in {', '.join(owners)}" if owners else hint(absent[1], words.defaults(verb))
         return f"{source}there is no {absent[1]} to override, {near}"
     if isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
         return in_one_line(error.__cause__, verb)

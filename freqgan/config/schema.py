@@ -136,7 +136,7 @@ class Evaluate(AfterTraining):
     metrics: Node
     logger: Nodes | None = None
     images: str | None
-    split: Literal["train", "val", "all"]
+    split: Literal["train", "val", "all"] | None
     n: Count | None
 
 

@@ -4,7 +4,7 @@ Departures: the image keeps its size (zero padding where the paper loses a borde
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal, final
 
 from jaxtyping import Float
@@ -37,8 +37,8 @@ class SRCNN(SuperResolver):
         scale: int = 4,
         in_channels: int = 3,
         sees: Literal["luminance", "channels"] = "luminance",
-        widths: tuple[int, int] = (64, 32),
-        kernels: tuple[int, int, int] = (9, 1, 5),
+        widths: Sequence[int] = (64, 32),
+        kernels: Sequence[int] = (9, 1, 5),
     ) -> None:
         super().__init__(scales=(scale,))
         self.of_luminance = sees == "luminance" and in_channels == 3
