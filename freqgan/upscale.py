@@ -48,7 +48,7 @@ def load_restorer(settings: dict[str, Any]) -> Restorer:
         UserError: no such run, or one of a model that makes images of noise.
     """
     hardware: Hardware = config.build(settings["hardware"])
-    hardware.apply()
+    hardware.apply(keep_memory=False)
     system, _ = load_system(settings["run"], checkpoint=settings["checkpoint"], allow=settings["allow"])
     stored = config.load_run(settings["run"], settings["allow"])
     _refuse_others(system, settings["run"])

@@ -1,4 +1,5 @@
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ import torch
 from freqgan.errors import DivergedError, UserError
 from freqgan.inference import Restorer
 from freqgan.inference.live_memory import peak_bytes
+from freqgan.networks import EDSR, SRCNN, Bicubic, BranchSR
 from tests.inference.stand_ins import Small, restorer
 
 
@@ -36,6 +38,29 @@ def levels(result):
 def test_tiles_are_the_untiled_result_to_the_last_bit(width, tile, scale):
     network = Small(width=width, scale=scale)
     assert torch.equal(by_tiles(restorer(network, tile=tile), image()), network(image()))
+
+
+NETWORKS = {
+    "branches": partial(BranchSR, channels=8, fused_channels=8, image_channels=8),
+    "plain start": partial(BranchSR, channels=8, fused_channels=8, image_channels=8, start="plain"),
+    "branch output": partial(BranchSR, channels=8, fused_channels=8, image_channels=8, link="branch_output"),
+    "series, x3": partial(
+        BranchSR, scales=(1, 3), kernels=(3, 5), channels=8, fused_channels=8, image_channels=8, arrangement="series"
+    ),
+    "edsr": partial(EDSR, scale=2, channels=16, blocks=2),
+    "srcnn": SRCNN,
+    "bicubic": Bicubic,
+}
+
+
+@pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
+def test_networks_that_enlarge_are_exact_in_tiles(make):
+    torch.manual_seed(0)
+    network = make().eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    for weights in network.parameters():
+        torch.nn.init.normal_(weights, 0, 0.1)  # images would begin without what the network adds
+    in_tiles = Restorer(restore=network.upscale, scale=network.scale, halo=network.halo, tile=26)
+    assert torch.equal(by_tiles(in_tiles, image()), network.upscale(image()))
 
 
 def test_less_context_than_the_network_reaches_shows():
