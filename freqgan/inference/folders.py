@@ -77,7 +77,7 @@ def plan(source: Path, output: Path, *, keep: bool) -> list[Job]:
         Job(printable(name), path, (output / name).with_suffix(_suffix(path) if keep else ".png"))
         for name, path in files.items()
     ]
-    if lines := [*_collisions(jobs)]:
+    if lines := [*_collisions(jobs, "rename one" if keep else "rename one, or set format=keep")]:
         raise UserError(*lines[:_LISTED], *([f"… and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []))
     return jobs
 
@@ -122,13 +122,13 @@ def _suffix(source: Path) -> str:
     return source.suffix if source.suffix.lower() in FORMATS else ".png"
 
 
-def _collisions(jobs: Sequence[Job]) -> Iterator[str]:
+def _collisions(jobs: Sequence[Job], fix: str) -> Iterator[str]:
     """Pictures that would be written to one file, or over an input."""
     sources = {job.source.resolve() for job in jobs}
     first: dict[Path, Job] = {}
     for job in jobs:
         name = printable(str(job.target))
         if (other := first.setdefault(job.target, job)) is not job:
-            yield f"{other.name} and {job.name} would both be {name}: rename one, or set format=keep"
+            yield f"{other.name} and {job.name} would both be {name}: {fix}"
         if job.target.resolve() in sources:
             yield f"{name} is an input: choose another output="

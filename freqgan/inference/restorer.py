@@ -23,10 +23,10 @@ class Restorer:
     """What a network does, and how much of an image it may be given at once.
 
     In float32 and channels-last layout the CPU's convolutions add up each pixel in the same order wherever it lies, and
-    tiles give the untiled result to the last bit. It is no more than nearly so where a network multiplies by matrices
-    as long as the image, as bicubic enlargement does: beyond some 400 pixels a value in a hundred differs by 1e-7. In
-    the contiguous layout all values differ by as much, which moves a byte in a million by one level. In bf16 networks of
-    up to 33 channels were exact; with 64, up to 5 bytes in 10,000 differed by one level.
+    tiles give the untiled result to the last bit. It is nearly so where a network multiplies by matrices as long as the
+    image, as bicubic enlargement does: beyond some 400 pixels a value in a hundred differs by 1e-7. In the contiguous
+    layout all values differ by as much, which moves a byte in a million by one level. In bf16 networks of up to 33
+    channels were exact; with 64, up to 5 bytes in 10,000 differed by one level.
 
     Args:
         restore: (b, channels, h, w) in [-1, 1] to (b, channels, scale·h, scale·w) in [-1, 1].

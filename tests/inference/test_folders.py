@@ -53,6 +53,9 @@ def test_two_pictures_of_one_name_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"^a\.jpg and a\.png would both be .*/out/a\.png: rename one, or set format=k"):
         plan(photos, tmp_path / "out", keep=False)
     assert len(plan(photos, tmp_path / "out", keep=True)) == 3
+    animated = touch(tmp_path / "animated", "a.png", "a.gif")
+    with pytest.raises(UserError, match=r"^a\.gif and a\.png would both be .*/out/a\.png: rename one$"):
+        plan(animated, tmp_path / "out", keep=True)
     many = touch(tmp_path / "many", *(f"{n}.{form}" for n in range(9) for form in ("jpg", "bmp")))
     with pytest.raises(UserError) as error:
         plan(many, tmp_path / "out", keep=False)
