@@ -18,11 +18,14 @@ import torch.distributed as dist
 from freqgan import cli
 from freqgan.systems import System
 
-TINY = [
-    *("data=scenes", "data.source.length=64", "data.image_size=16", "data.batch_size=4"),
-    *("model.generator.channels=4", "model.discriminator.channels=4", "model.latent_dim=8", "samples.count=4"),
+# Of any model.
+SHORT = [
+    *("data=scenes", "data.source.length=64", "data.image_size=16", "data.batch_size=4", "samples.count=4"),
     *("logger=none", "metrics=none", "hardware=cpu", "hardware.threads=1"),
 ]
+# Of the frequency GAN.
+NARROW = ["model.generator.channels=4", "model.discriminator.channels=4", "model.latent_dim=8"]
+TINY = [*SHORT, *NARROW]
 
 
 def command(arguments: list[str], folder: Path, *, before: Callable[[], None] = lambda: None) -> tuple[int, str]:
@@ -61,8 +64,9 @@ def commands(
 
 
 def train(folder: Path, *extra: str, before: Callable[[], None] = lambda: None) -> tuple[int, str]:
-    """`freqgan train` of the smallest model, with its runs in `folder`."""
-    return command(["train", *TINY, *paths(folder), *extra], folder, before=before)
+    """`freqgan train` of the smallest model, or of the one named in `extra`, with its runs in `folder`."""
+    given = SHORT if any(setting.startswith("model=") for setting in extra) else TINY
+    return command(["train", *given, *paths(folder), *extra], folder, before=before)
 
 
 def paths(folder: Path) -> list[str]:

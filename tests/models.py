@@ -3,28 +3,56 @@
 A new model joins by a line.
 """
 
+from tests.forked import NARROW
+
 NO_NORMS = ["model.generator.norm=none", "model.discriminator.norm=none"]
 BATCH_NORMS = ["model.generator.norm=batch", "model.discriminator.norm=batch"]
 FEATURES = ["model/features=efficientnet_lite0", "model.features.network.image_size=32"]
 OF_THE_IMAGE = "{_target_: freqgan.networks.DCGANDiscriminator, _partial_: true, channels: 4, norm: none}"
 
+FREQUENCY_GAN = ["model=frequency_gan", *NARROW]
+BRANCH_SR = [
+    *("model=branch_sr", "model.generator.kernels=[3,5]", "model.generator.channels=4", "model.generator.start=plain"),
+    *("model.generator.fused_channels=4", "model.generator.image_channels=4", "model.discriminator.channels=4"),
+    *("model.discriminator.stages=2", "model.discriminator.norm=none", "model.terms.generator.adversarial=0.1"),
+    *("model.perceptual.network.image_size=32", "model.examples=4"),
+]
+# The second phase begins with optimisers that remember nothing.
+LATER = "{fresh_optimizers: true, optim: {lr: 0.001}}"
+SPECTRUM_FIRST = (
+    "{until: 0.4, frozen: [discriminator], terms: {generator: {adversarial: 0, focal_frequency: 0.1}}, "
+    "optim: {schedule: linear_decay}}"
+)
+FEATURES_FIRST = (
+    "{until: 0.4, frozen: [generator.branches], terms: {discriminator: {adversarial: 0, gradient_penalty: 0}, "
+    "generator: {adversarial: 0, perceptual: 0.01}}}"
+)
+
 # By name: settings, without statistics of the batch where nothing else is said.
 MODELS = {
-    "frequency_gan": ["model=frequency_gan", *NO_NORMS],
-    "two_passes": ["model=frequency_gan", *NO_NORMS, "transform.levels=2", "model.passes=2", "model.low_bands=every"],
-    "step_before": ["model=frequency_gan", *NO_NORMS, "model.cascade_iteration=step"],
-    "one_by_one": ["model=frequency_gan", *BATCH_NORMS, "model.cascade=previous"],
-    "taught": ["model=frequency_gan", *NO_NORMS, "model.cascade_real.start=1.0", "model.cascade_real.until=0.8"],
-    "low_first": ["model=frequency_gan", *BATCH_NORMS, "model.training_order=low_first"],
-    "blend": ["model=frequency_gan", *NO_NORMS, "model.blend.enabled=true", "model.blend.initial=0.7"],
+    "frequency_gan": [*FREQUENCY_GAN, *NO_NORMS],
+    "two_passes": [*FREQUENCY_GAN, *NO_NORMS, "transform.levels=2", "model.passes=2", "model.low_bands=every"],
+    "step_before": [*FREQUENCY_GAN, *NO_NORMS, "model.cascade_iteration=step"],
+    "one_by_one": [*FREQUENCY_GAN, *BATCH_NORMS, "model.cascade=previous"],
+    "taught": [*FREQUENCY_GAN, *NO_NORMS, "model.cascade_real.start=1.0", "model.cascade_real.until=0.8"],
+    "low_first": [*FREQUENCY_GAN, *BATCH_NORMS, "model.training_order=low_first"],
+    "blend": [*FREQUENCY_GAN, *NO_NORMS, "model.blend.enabled=true", "model.blend.initial=0.7"],
     "whole_image": [
-        *("model=frequency_gan", *NO_NORMS, f"model.image_discriminator={OF_THE_IMAGE}"),
+        *(*FREQUENCY_GAN, *NO_NORMS, f"model.image_discriminator={OF_THE_IMAGE}"),
         "model.terms.generator.focal_frequency=1.0",
     ],
     "feature_loss": [
-        *("model=frequency_gan", *NO_NORMS, *FEATURES, "model.features.use=feature_loss"),
+        *(*FREQUENCY_GAN, *NO_NORMS, *FEATURES, "model.features.use=feature_loss"),
         # At first nearly equal images have nearly no deviations, whose gradients make much of a last digit.
         *("model.terms.generator.feature_statistics=0.1", "optim.lr=0.001"),
     ],
-    "condition": ["model=frequency_gan", *NO_NORMS, *FEATURES, "model.features.use=condition"],
+    "condition": [*FREQUENCY_GAN, *NO_NORMS, *FEATURES, "model.features.use=condition"],
+    "stages": [*FREQUENCY_GAN, *NO_NORMS, f"model.phases=[{SPECTRUM_FIRST}, {LATER}]"],
+    "branch_sr": BRANCH_SR,
+    "relativistic": [*BRANCH_SR, "loss=relativistic_average", "model.supervision=last"],
+    "warm_start": [
+        # Signs of differences, of which L1's gradients are made, turn by a last digit.
+        *(*BRANCH_SR, "loss=relativistic_average", "optim.lr=0.002"),
+        f"model.phases=[{FEATURES_FIRST}, {LATER}]",
+    ],
 }

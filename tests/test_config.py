@@ -383,6 +383,15 @@ def test_check_collects_unset_unresolved_unknown_and_mistyped_values_in_one_erro
             "transform.levels=6 does not divide 32",
         ),
         ({"loss": {"_target_": "example.Loss", "smoothing": 2.0}}, "loss.smoothing=2.0 is more than 1"),
+        (
+            {
+                "data": {
+                    "_target_": "example.anything",
+                    "augment": {"_target_": "freqgan.data.AlignedCrops", "image_size": 30, "scale": 4},
+                }
+            },
+            "data.image_size=30 is not divisible by data.scale=4: set data.image_size=28",
+        ),
     ],
 )
 def test_check_holds_the_rules_between_fields(changes: dict[str, Any], line: str) -> None:

@@ -44,6 +44,14 @@ def stop_has_something_to_go_by(config: Config) -> Iterator[str]:
         yield "stop=plateau waits for evaluations, and there are none: set metrics=generation or stop=none"
 
 
+def stage_can_be_built(config: Config) -> Iterator[str]:
+    """What training does to samples agrees with the facts of the data."""
+    try:
+        build(config["data"].get("augment"))
+    except UserError as error:
+        yield from error.lines
+
+
 def folders_can_be_written(config: Config) -> Iterator[str]:
     """Runs and caches have a place: the part of their path that exists is a folder of this user's."""
     for name in ("output_dir", "cache_dir"):
@@ -82,6 +90,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     budget_holds_a_batch,
     overrides_belong_to_resume,
     stop_has_something_to_go_by,
+    stage_can_be_built,
     folders_can_be_written,
     phases_load_what_is_there,
     model_fits,

@@ -142,9 +142,8 @@ class DataModule(pl.LightningDataModule):
         n, cropped = len(dataset), isinstance(self.augment, AlignedCrops)
         if dataset.any_size and not cropped:
             name = type(dataset).__name__
-            raise UserError(
-                f"data.augment is not AlignedCrops, and {name} has images of any size: choose data=image_folder"
-            )
+            fix = "set data.augment._target_=freqgan.data.AlignedCrops or choose data=image_folder"
+            raise UserError(f"data.source={name} has images of any size, and data.augment does not crop them: {fix}")
         if n < (1 if cropped else self.batch_size):
             fix = f"set data.batch_size={n} or less, or add images" if n else "lower data.val_fraction or add images"
             raise UserError(f"data.batch_size={self.batch_size} is more than the {n} training images: {fix}")
@@ -171,7 +170,7 @@ class DataModule(pl.LightningDataModule):
         dataset = self._not_empty(split)
         if dataset.any_size:
             name = type(dataset).__name__
-            raise UserError(f"{name} has images of any size, which are no batch of squares: choose data=image_folder")
+            raise UserError(f"data.source={name} has images of any size, wanted squares: choose data=image_folder")
         chosen = _chosen(dataset, limit)
         for start in range(0, len(chosen), batch_size):
             images = [dataset[index]["image"] for index in chosen[start : start + batch_size]]

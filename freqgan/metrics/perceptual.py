@@ -33,9 +33,8 @@ def perceptual_distance(
         original: the same.
         features: the network.
     """
-    pieces = [squares(x, features.image_size) for x in (image, original)]
-    a, b = (features.extract(x, LAYERS) for x in pieces)
-    return torch.stack([feature_distance(a[layer], b[layer]).mean() for layer in LAYERS]).mean()
+    both = features.extract(torch.cat([squares(x, features.image_size) for x in (image, original)]), LAYERS)
+    return torch.stack([feature_distance(*both[layer].chunk(2)).mean() for layer in LAYERS]).mean()
 
 
 def feature_distance(

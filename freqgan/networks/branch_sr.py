@@ -9,7 +9,7 @@ features where that one has none ([0065]); or, as in claim 1, from the output of
 joins those features, since its three channels alone would pass nothing else on.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Literal, final
 
 import torch
@@ -127,9 +127,12 @@ class BranchSR(SuperResolver):
         reparameterized: bool = True,
     ) -> None:
         super().__init__(scales=scales)
-        widths, spread = _one_each(channels, len(kernels)), _one_each(dilations, list(layers).count("dilated"))
+        dilated = list(layers).count("dilated")
+        widths, spread = _one_each(channels, len(kernels)), _one_each(dilations, dilated)
         heads = _one_each(image_channels, len(scales))
-        if lines := list(_problems(kernels, widths, layers, spread, len(scales), heads, image_layers)):
+        numbers = {"channels": (widths, "kernel", len(kernels)), "dilations": (spread, "dilated layer", dilated)}
+        numbers["image_channels"] = (heads, "scale", len(scales))
+        if lines := list(_problems(kernels, layers, image_layers, numbers)):
             raise UserError(*lines)
         self.in_series, self.starts_bicubic = arrangement == "series", start == "bicubic"
         self.images_join = link == "branch_output"
@@ -220,26 +223,25 @@ def _dilation_of_each(layers: Sequence[Layer], spread: Sequence[int]) -> list[in
 
 def _problems(
     kernels: Sequence[int],
-    widths: Sequence[int],
     layers: Sequence[Layer],
-    spread: Sequence[int],
-    scales: int,
-    heads: Sequence[int],
     image_layers: int,
+    numbers: Mapping[str, tuple[list[int], str, int]],
 ) -> Iterator[str]:
-    """A line for each setting that no network can be built from."""
+    """A line for each setting that no network can be built from.
+
+    Args:
+        numbers: by setting; what each is for, and how many of these there are.
+    """
     path = "model.generator"
     if not kernels or any(side < 1 or side % 2 == 0 for side in kernels):
         yield f"{path}.kernels={list(kernels)} must name an odd kernel size for each branch, as in [3, 5, 7]"
     if not layers:
         yield f"{path}.layers=[] must name at least one layer, as in [conv, dilated]"
-    counts = {"channels": (widths, len(kernels)), "image_channels": (heads, scales)}
-    for name, (numbers, count) in {**counts, "dilations": (spread, list(layers).count("dilated"))}.items():
-        if len(numbers) != count:
-            each = {"channels": "kernel", "image_channels": "scale", "dilations": "dilated layer"}[name]
-            wanted = f"one number, or one for each {each}, of which there are {count}"
-            yield f"{path}.{name}={list(numbers)} must be {wanted}"
-    if any(dilation < 2 for dilation in spread):
-        yield f"{path}.dilations={list(spread)} must be at least 2; a layer without dilation is named conv"
+    for name, (given, each, count) in numbers.items():
+        if len(given) != count:
+            yield f"{path}.{name}={given} must be one number, or one for each {each}, of which there are {count}"
+    dilations = numbers["dilations"][0]
+    if any(dilation < 2 for dilation in dilations):
+        yield f"{path}.dilations={dilations} must be at least 2; a layer without dilation is named conv"
     if image_layers < 0:
         yield f"{path}.image_layers={image_layers} must be at least 0"

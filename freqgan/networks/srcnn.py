@@ -10,6 +10,7 @@ from typing import Literal, final
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from freqgan.errors import UserError
 from freqgan.networks.super_resolver import SuperResolver
 from freqgan.ops.color import rgb_to_ycbcr
 from freqgan.ops.resample import resize
@@ -28,7 +29,7 @@ class SRCNN(SuperResolver):
         kernels: sides of the three kernels, odd; 9-5-5 is the paper's best network.
 
     Raises:
-        UserError: the scale is less than 1.
+        UserError: the scale is less than 1, or there are not two widths and three odd kernels.
     """
 
     def __init__(
@@ -41,6 +42,11 @@ class SRCNN(SuperResolver):
         kernels: Sequence[int] = (9, 1, 5),
     ) -> None:
         super().__init__(scales=(scale,))
+        if len(widths) != 2 or len(kernels) != 3 or any(side % 2 == 0 for side in kernels):
+            raise UserError(
+                f"model.generator.widths={list(widths)} and model.generator.kernels={list(kernels)} must be two widths "
+                "and three odd sides: as in [64, 32] and [9, 1, 5]"
+            )
         self.of_luminance = sees == "luminance" and in_channels == 3
         ends = 1 if self.of_luminance else in_channels
         sides = [ends, *widths, ends]

@@ -77,9 +77,10 @@ class Meter:
 
 
 def measure(command: SweepCommand, proposal: Proposal, examined: Examined, folder: Path) -> Cost:
-    """Makes `STEPS` steps of a job in a temporary folder."""
+    """Makes `STEPS` steps of a job, as many for each of its phases, in a temporary folder."""
     run, log = RunDirectory(folder / "run"), folder / "log"
-    images = STEPS * int(examined.settings["data"]["batch_size"])
+    shares = shares_of(examined.settings["model"].get("phases") or [{}])
+    images = STEPS * len(shares) * int(examined.settings["data"]["batch_size"])
     own = [f"budget.images={images}", *ALONE, f"checkpoint.every_images={images}"]
     child = fork(Command(command.job(proposal.chosen, run.path, *own), str(log)))
     try:
@@ -88,5 +89,28 @@ def measure(command: SweepCommand, proposal: Proposal, examined: Examined, folde
         child.kill()
     if status:
         return Cost(failure=reason(log, 0, status))
-    speeds = [row["time/images_per_second"] for row in run.metrics if "time/images_per_second" in row]
-    return Cost(statistics.median(speeds[WARM_UP:]), float(run.record["peak_memory_gib"]))
+    steps = [row for row in run.metrics if "time/images_per_second" in row]
+    return Cost(speed_of(steps[WARM_UP:], shares), float(run.record["peak_memory_gib"]))
+
+
+def shares_of(phases: list[dict[str, Any]]) -> list[float]:
+    """Share of the budget of each phase.
+
+    >>> shares_of([{"until": 0.25}, {}])
+    [0.25, 0.75]
+    """
+    ends = [*(float(phase.get("until") or 1.0) for phase in phases[:-1]), 1.0]
+    return [end - start for start, end in zip([0.0, *ends], ends, strict=False)]
+
+
+def speed_of(steps: list[dict[str, Any]], shares: list[float]) -> float:
+    """Images per second over the whole budget, by the median speed of the steps of each phase that was measured.
+
+    >>> speed_of([{"time/images_per_second": 30.0}, {"time/images_per_second": 10.0, "train/phase": 1.0}], [0.5, 0.5])
+    15.0
+    """
+    speeds: dict[int, list[float]] = {}
+    for step in steps:
+        speeds.setdefault(round(step.get("train/phase", 0)), []).append(step["time/images_per_second"])
+    seconds = sum(shares[phase] / statistics.median(found) for phase, found in speeds.items())
+    return sum(shares[phase] for phase in speeds) / seconds

@@ -174,7 +174,8 @@ class System(pl.LightningModule, ABC):
         self.begin_phases()
         critic = self.phases.plays("discriminator")
         due = self.phases.plays("generator") and (not critic or (self.clock.steps + 1) % self.n_critic == 0)
-        self.notes = {}
+        several, number = len(self.phases.all) > 1, self.phases.number
+        self.notes = {"phase": torch.tensor(float(number), device=self.device)} if several else {}
         parts = split(batch, self.accumulate)
         # One forward pass serves both players; parts make their own for each, since keeping them all saves no memory.
         outputs = [self.forward_part(parts[0], graph=due)] if len(parts) == 1 else [None] * len(parts)

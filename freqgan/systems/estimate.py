@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from freqgan.systems.base import System
 from freqgan.systems.batches import detached, split
@@ -57,7 +58,7 @@ def step_cost(system: System, batch: Batch) -> StepCost:
 def _passes(system: System, part: Part) -> tuple[int, int]:
     """Operations for a part of a batch in the present phase, and the bytes that are kept for its gradients."""
     kept, phases = _Kept(), system.phases
-    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(kept.pack, lambda tensor: tensor):
+    with _Operations() as operations, saved_tensors_hooks(kept.pack, lambda tensor: tensor):
         outputs = system.forward_part(part, graph=phases.plays("generator"))
         losses: dict[Player, Callable[[], Terms]] = {
             "discriminator": lambda: system.discriminator_terms(part[0], detached(outputs)),
@@ -68,7 +69,22 @@ def _passes(system: System, part: Part) -> tuple[int, int]:
             loss = system.weighted(player, terms()) if phases.plays(player) else None
             if loss is not None and loss.requires_grad:
                 loss.backward()
-    return counter.get_total_flops(), kept.bytes
+    return operations.count, kept.bytes
+
+
+@final
+class _Operations(TorchDispatchMode):
+    """Counts those of convolutions and matrix products; PyTorch's own counter refuses gradients inside a loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if (operations := flop_registry.get(func._overloadpacket)) is not None:
+            self.count += operations(*args, **(kwargs or {}), out_val=result)
+        return result
 
 
 @final

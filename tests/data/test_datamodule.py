@@ -9,8 +9,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 import freqgan.data
-from freqgan.data import Augment, ImageFolder, Scenes, to_bytes, to_signed_range
+from freqgan.data import AlignedCrops, Augment, ImageFolder, PhotoFolder, Scenes, to_bytes, to_signed_range
 from freqgan.data.datamodule import DataModule
+from freqgan.data.degradations import Bicubic, Chain, GaussianNoise
+from freqgan.data.stream import EndlessBatches
 from freqgan.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
@@ -218,3 +220,132 @@ def test_importing_the_package_leaves_lightning_alone():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
     with pytest.raises(AttributeError, match="Nothing"):
         freqgan.data.Nothing  # noqa: B018
+
+
+@pytest.fixture
+def photos(tmp_path):
+    root, low = tmp_path / "photos", tmp_path / "low"
+    for folder in (root, low):
+        folder.mkdir()
+    for i in range(7):
+        size = (30 + 5 * i, 41 - i)
+        pixels = torch.randint(0, 256, (size[1], size[0], 3), generator=torch.Generator().manual_seed(i)).byte()
+        picture = Image.fromarray(pixels.numpy())
+        picture.save(root / f"{i}.png")
+        picture.resize((size[0] // 4, size[1] // 4)).save(low / f"{i}x4.png")
+
+    def make(*, paired=False, **settings):
+        settings = {
+            "root": str(root),
+            "low_root": str(low) if paired else None,
+            "image_size": 16,
+            "scale": 4,
+            "batch_size": 6,
+            "val_fraction": 0.0,
+            "cache_dir": tmp_path / "cache",
+            "augment": AlignedCrops(image_size=16, scale=4, degradation=Chain([Bicubic(4), GaussianNoise(5.0)])),
+        } | settings
+        return DataModule(source=partial(PhotoFolder, scale=4), **settings)
+
+    return make
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning", "ignore:.*does not have many workers")
+@pytest.mark.parametrize("crops_per_image", [1, 4])
+def test_crops_are_the_same_for_any_workers_and_on_resume(photos, crops_per_image):
+    settings = {"crops_per_image": crops_per_image, "batch_size": 4}
+    whole = fit(photos(**settings), 6)
+    assert whole[0]["image"].shape == (4, 3, 16, 16)
+    assert whole[0]["image_low"].shape == (4, 3, 4, 4)
+    for workers in (1, 2):
+        for got, expected in zip(fit(photos(num_workers=workers, **settings), 6), whole, strict=True):
+            assert torch.equal(got["image"], expected["image"])
+            assert torch.equal(got["image_low"], expected["image_low"])
+            assert got["name"] == expected["name"]
+    resumed = photos(**settings)
+    resumed.images_seen = 12
+    for got, expected in zip(fit(resumed, 3), whole[3:], strict=True):
+        assert torch.equal(got["image_low"], expected["image_low"])
+
+
+def test_two_ranks_make_the_crops_of_one(photos):
+    data = photos(crops_per_image=3)
+    stream = data._stream()
+
+    def crops(rank, world_size):
+        batches = iter(EndlessBatches(images_seen=6, batch_size=6, rank=rank, world_size=world_size))
+        return [torch.stack([stream[k]["image_low"] for k in next(batches)]) for _ in range(4)]
+
+    for one, first, second in zip(crops(0, 1), crops(0, 2), crops(1, 2), strict=True):
+        assert torch.equal(one, torch.cat((first, second)))
+
+
+def test_several_crops_of_an_image_come_in_succession(photos, monkeypatch):
+    data = photos(crops_per_image=3)
+    stream, reads = data._stream(), []
+    read = PhotoFolder.__getitem__
+    monkeypatch.setattr(PhotoFolder, "__getitem__", lambda self, index: reads.append(index) or read(self, index))
+    samples = [stream[k] for k in range(2 * 7 * 3)]
+    names = [sample["name"] for sample in samples]
+    assert names[::3] == names[1::3] == names[2::3]
+    assert sorted(names[:21:3]) == sorted(set(names))
+    assert len(reads) <= 14
+    assert not torch.equal(samples[0]["image"], samples[1]["image"])
+    assert photos()._stream()[1]["index"] == stream[3]["index"]
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_evaluation_pairs_are_whole_and_the_same_in_every_run(photos, paired):
+    first, second = (list(photos(paired=paired, seed=seed).evaluation_pairs("train")) for seed in (1, 2))
+    assert [pair["name"] for pair in first] == [f"{i}.png" for i in range(7)]
+    for i, (one, other) in enumerate(zip(first, second, strict=True)):
+        height, width = (41 - i) // 4, (30 + 5 * i) // 4
+        assert one["image"].shape == (1, 3, 4 * height, 4 * width)
+        assert one["image_low"].shape == (1, 3, height, width)
+        assert one["image_low"].dtype == torch.float32
+        assert -1 <= one["image"].min() < -0.9 < 0.9 < one["image"].max() <= 1
+        assert torch.equal(one["image_low"], other["image_low"])
+    few = [pair["name"] for pair in photos(seed=5).evaluation_pairs("train", limit=3)]
+    assert few == sorted(few) == [pair["name"] for pair in photos(seed=6).evaluation_pairs("train", limit=3)]
+    assert len(few) == 3
+
+
+def test_any_source_has_evaluation_pairs(scenes):
+    data = scenes(length=30, augment=Augment(horizontal_flip=True), val_fraction=0.5)
+    pairs = list(data.evaluation_pairs("val"))
+    images = torch.cat(list(data.evaluation_images("val")))
+    assert torch.equal(torch.cat([pair["image"] for pair in pairs]), images)
+    assert pairs[0]["label_map"].shape == (1, 8, 8)
+    crops = AlignedCrops(image_size=8, scale=2, degradation=Bicubic(2))
+    (pair, *_) = scenes(length=30, augment=crops, val_fraction=0.5, scale=2).evaluation_pairs("val")
+    assert pair["image_low"].shape == (1, 3, 4, 4)
+
+
+def test_how_pairs_are_made_is_part_of_the_fingerprint(photos, scenes):
+    names = {
+        photos(augment=AlignedCrops(image_size=16, scale=4, degradation=d)).fingerprint() for d in (None, Bicubic(4))
+    }
+    assert len(names | {photos().fingerprint()}) == 3
+    assert photos().fingerprint() == photos(seed=3, batch_size=5, crops_per_image=2).fingerprint()
+    assert scenes().fingerprint() == scenes(augment=Augment(horizontal_flip=True)).fingerprint()
+
+
+def test_mistakes_with_photos(photos):
+    assert len(photos(batch_size=100).train_dataset()) == 7  # a photo has many crops
+    with pytest.raises(UserError, match=r"data\.source=PhotoFolder .* and data\.augment does not crop"):
+        photos(augment=None).setup("fit")
+    with pytest.raises(UserError, match=r"data\.source=PhotoFolder has images of any size, wanted squares"):
+        next(photos().evaluation_images("train"))
+    with pytest.raises(UserError, match=r"data\.low_root=.*low, data\.val_root=x and data\.val_low_root=None: "):
+        photos(paired=True, val_root="x")
+    with pytest.raises(UserError, match=r"data\.val_low_root=y: data\.val_root has low images just if data\.root has"):
+        photos(val_low_root="y")
+    with pytest.raises(UserError, match=r"data\.scale=0 must be at least 1") as error:
+        photos(scale=0, crops_per_image=0)
+    assert error.value.lines[-1] == "data.crops_per_image=0 must be at least 1"
+
+
+def test_the_validation_folder_has_low_images_of_its_own(photos, tmp_path):
+    data = photos(paired=True, val_root=str(tmp_path / "photos"), val_low_root=str(tmp_path / "low"))
+    assert data.dataset("val").low_root == tmp_path / "low"
+    assert len(data.val_dataset()) == len(data.train_dataset()) == 7

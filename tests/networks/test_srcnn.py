@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 import torch
 
+from freqgan.errors import UserError
 from freqgan.networks import SRCNN
 from freqgan.ops.color import rgb_to_ycbcr
 from freqgan.ops.resample import resize
@@ -39,3 +40,9 @@ def test_all_channels_at_once() -> None:
 def test_grey_images() -> None:
     network, low = SRCNN(in_channels=1), torch.rand(2, 1, 6, 5)
     assert torch.equal(network.upscale(low), network.layers(resize(low, 4)))
+
+
+@pytest.mark.parametrize("options", [{"widths": (64,)}, {"kernels": (9, 5)}, {"kernels": (9, 2, 5)}])
+def test_what_cannot_be_built_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"model.generator.kernels=.* must be two widths and three odd"):
+        SRCNN(**options)

@@ -89,6 +89,11 @@ def test_a_generator_is_due_at_every_step_while_there_is_no_critic_to_wait_for()
     )
 
 
+def test_steps_tell_their_phase_where_there_are_several() -> None:
+    assert [float(log["phase"]) for log in toy().run(6)] == [0, 0, 0, 0, 1, 1]
+    assert "phase" not in toy([{}]).run(1)[0]
+
+
 def test_optimisers_begin_anew_with_the_settings_of_the_phase() -> None:
     system = toy()
     system.run(4)

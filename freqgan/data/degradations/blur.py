@@ -87,11 +87,13 @@ def motion_kernel(length: float, angle: float) -> np.ndarray:
 
 def convolve(image: Tensor, kernel: np.ndarray) -> Tensor:
     """A convolution of all channels with an odd-sided kernel, through the FFT: same size, borders mirrored."""
+    from scipy.fft import next_fast_len
+
     radius = len(kernel) // 2
     height, width = image.shape[-2:]
     rows, columns = (torch.from_numpy(mirrored(np.arange(-radius, n + radius), n)) for n in (height, width))
     padded = in_unit_range(image)[:, rows[:, None], columns]
-    size = padded.shape[-2:]
-    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(torch.from_numpy(kernel), s=size)
+    size = [next_fast_len(n, real=True) for n in padded.shape[-2:]]
+    spectrum = torch.fft.rfft2(padded, s=size) * torch.fft.rfft2(torch.from_numpy(kernel), s=size)
     convolved: Tensor = torch.fft.irfft2(spectrum, s=size)
-    return convolved[:, 2 * radius :, 2 * radius :]
+    return convolved[:, 2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width]
