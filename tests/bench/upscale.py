@@ -1,6 +1,6 @@
 """What enlarging pictures costs: memory of a 4K picture in tiles, seconds of one thread for a megapixel of output.
 
-`python -m tests.bench.upscale srcnn bicubic` measures others than `make bench` does. Weights are as they were born: no
+`python -m tests.bench.upscale srcnn` measures another option of `model/generator`. Weights are as they were born: no
 figure depends on them.
 """
 
@@ -9,35 +9,32 @@ import os
 import resource
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+import yaml
 from PIL import Image
 from torch import Tensor
 
+from freqgan import config
 from freqgan.hardware import Hardware
 from freqgan.inference import Restorer, encode, restore_picture
-from freqgan.networks import EDSR, SRCNN, Bicubic, BranchSR, SuperResolver
+from freqgan.networks import SuperResolver
+from freqgan.vocabulary import shipped_conf
 from tests.bench.timing import times
 
 Row = tuple[str, float, str]
 MIB = 2**20
-NETWORKS: dict[str, Callable[[], SuperResolver]] = {
-    "small": partial(BranchSR, channels=[24, 16, 12], fused_channels=32, image_channels=[16, 32, 16]),
-    "large": BranchSR,
-    "edsr": EDSR,
-    "srcnn": SRCNN,
-    "bicubic": Bicubic,
-}
-IN_FULL = ("small",)  # 4K takes the others minutes
+NAMES = ("branch_sr_small", "branch_sr_large", "edsr")
+IN_FULL = ("branch_sr_small",)  # 4K takes the others minutes
 SIDE = 128  # of the picture that is timed
 WIDTH, HEIGHT = 3840, 2160
 
 
-def rows(names: Sequence[str] = ("small", "large", "edsr"), rounds: int = 3) -> list[Row]:
+def rows(names: Sequence[str] = NAMES, rounds: int = 3) -> list[Row]:
     """Name, figure and goal."""
     Hardware(accelerator="cpu", threads=1).apply()
     return [row for name in names for row in (*costs(name, rounds), *([memory(name)] if name in IN_FULL else []))]
@@ -83,9 +80,11 @@ def enlarge(low: Image.Image, in_tiles: Restorer) -> None:
 
 
 def build(name: str) -> SuperResolver:
-    """A network of these, of factor 4."""
+    """A network of conf/model/generator."""
     torch.manual_seed(0)
-    return NETWORKS[name]().eval().to(memory_format=torch.channels_last)
+    node = yaml.safe_load((shipped_conf() / "model" / "generator" / f"{name}.yaml").read_text(encoding="utf-8"))
+    network: SuperResolver = config.build(node | {"in_channels": 3})
+    return network.eval().to(memory_format=torch.channels_last)
 
 
 def restorer(network: SuperResolver) -> Restorer:
@@ -107,5 +106,5 @@ def noise(width: int, height: int) -> Image.Image:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    for label, value, goal in rows(sys.argv[1:] or ("small", "large", "edsr")):
+    for label, value, goal in rows(sys.argv[1:] or NAMES):
         print(f"{label:62} {value:8.3f} {goal}")
