@@ -35,6 +35,7 @@ class Verb:
 
 
 RUN = "run=outputs/frequency_gan/2026-01-31_12-00-00"
+SR_RUN = "run=outputs/branch_sr/2026-01-31_12-00-00"
 VERBS = {
     "train": Verb(
         "freqgan.train",
@@ -81,6 +82,15 @@ VERBS = {
             f"freqgan sample {RUN} n=64 seed=1",
             f"freqgan sample {RUN} target=shared",
             f"freqgan sample {RUN} reference=picture.png",
+        ),
+    ),
+    "upscale": Verb(
+        "freqgan.upscale",
+        "Enlarges pictures with a run of a super-resolution model: a file, or a folder with all its folders.",
+        (
+            f"freqgan upscale {SR_RUN} input=photos output=large",
+            f"freqgan upscale {SR_RUN} input=photo.jpg output=large format=keep quality=90",
+            f"freqgan upscale {SR_RUN} input=photos output=large overwrite=true weights=raw",
         ),
     ),
     "export": Verb(

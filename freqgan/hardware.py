@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 2**30
+RETURNED_BYTES = 2**20
 
 
 @final
@@ -131,8 +132,13 @@ class Hardware:
         last = self.memory_format == "channels_last" or (self.memory_format == "auto" and (self.bf16 or self.on_gpu))
         return torch.channels_last if last else torch.contiguous_format
 
-    def apply(self) -> None:
-        """Sets threads, the allocator and determinism for this process."""
+    def apply(self, *, keep_memory: bool = True) -> None:
+        """Sets threads, the allocator and determinism for this process.
+
+        Args:
+            keep_memory: freed memory is kept for what comes next, which makes steps fast; else memory is bounded by
+                what is in use.
+        """
         threads = self.threads or _threads_of_a_process(self.processes)
         torch.set_num_threads(threads)
         os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # else Lightning sets a number of its own
@@ -140,7 +146,10 @@ class Hardware:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses
         torch.use_deterministic_algorithms(self.deterministic)
         torch.backends.cudnn.benchmark = not self.deterministic
-        keep_freed_memory()
+        if keep_memory:
+            keep_freed_memory()
+        else:
+            return_freed_memory()
 
     def meet(self) -> None:
         """Joins the processes that torchrun or srun started, before anything is decided."""
@@ -193,12 +202,20 @@ def cpu_is_fast_in_bf16() -> bool:
 
 def keep_freed_memory() -> None:
     """Lets glibc keep large blocks: returning them to the system costs page faults at every step."""
+    _tell_glibc(M_MMAP_THRESHOLD, KEPT_BYTES)
+    _tell_glibc(M_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def return_freed_memory() -> None:
+    """Has glibc return large blocks: where their sizes vary, those it keeps add up to twice what is in use."""
+    _tell_glibc(M_MMAP_THRESHOLD, RETURNED_BYTES)
+
+
+def _tell_glibc(parameter: int, value: int) -> None:
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        ctypes.CDLL(None).mallopt(parameter, value)
     except (OSError, AttributeError):
         return
-    mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-    mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _threads_of_a_process(processes: int) -> int:

@@ -27,7 +27,10 @@ NEEDED = {
     option: ["data.root=pictures"]
     for option in ("frequency_gan/folder", *(f"branch_sr/{name}" for name in ("x4_small", "x4_small_gan", "x4_large")))
 }
-NEEDED_BY_VERB = {"pack": ["root=pictures", "output=shards"]}
+NEEDED_BY_VERB = {
+    "pack": ["root=pictures", "output=shards"],
+    "upscale": ["run=somewhere", "input=photos", "output=large"],
+}
 # The n-th options of all groups together, until every option had its turn: composing each alone takes a minute.
 NO_LEAVES = ("experiment", "debug", "sweep")
 
@@ -97,7 +100,7 @@ def test_every_way_to_sweep_composes_and_passes_its_schema(sweep: str, inner: st
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "evaluate"])
 def test_verb_composes_and_passes_its_root_schema(verb: str) -> None:
-    needed = ["run=somewhere"] if "run" in ROOTS[verb].model_fields else NEEDED_BY_VERB.get(verb, [])
+    needed = NEEDED_BY_VERB.get(verb, ["run=somewhere"] if "run" in ROOTS[verb].model_fields else [])
     config.check(compose(verb, *needed), ROOTS[verb])
 
 

@@ -161,6 +161,17 @@ def test_a_c_library_without_the_allocators_switches_is_let_be(monkeypatch: pyte
     keep_freed_memory()
 
 
+@pytest.mark.parametrize(("keep", "told"), [(True, [(-3, 2**30), (-1, 2**30)]), (False, [(-3, 2**20)])])
+def test_freed_memory_is_kept_for_steps_and_returned_for_pictures(
+    keep: bool, told: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda *given: heard.append(given))
+    monkeypatch.setattr(module.ctypes, "CDLL", lambda _: library)
+    Hardware(accelerator="cpu", threads=1).apply(keep_memory=keep)
+    assert heard == told
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

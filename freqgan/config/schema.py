@@ -148,6 +148,25 @@ class Sample(AfterTraining):
     reference: str | None
 
 
+class Upscale(Section):
+    """Root of `upscale`."""
+
+    hardware: Node
+    paths: Paths
+    run: Text
+    checkpoint: Text
+    weights: Literal["ema", "raw"]
+    input: Text
+    output: Text
+    format: Literal["png", "keep"]
+    quality: Annotated[int, Field(ge=1, le=100)]
+    overwrite: bool
+    tile: Count | None
+    memory_mib: Count
+    max_pixels: Count
+    allow: list[str]
+
+
 class Export(Section):
     """Root of `export`."""
 
@@ -220,6 +239,7 @@ ROOTS: Mapping[str, type[Section]] = {
     "plan": Train,
     "evaluate": Evaluate,
     "sample": Sample,
+    "upscale": Upscale,
     "export": Export,
     "compare": Compare,
     "runs": Runs,

@@ -1,14 +1,13 @@
 """The one place that opens image files: named formats, a pixel limit read from the header, one kind of error.
 
 Pillow decodes, never torchvision.io, which crashes the process on damaged files. What comes out is what the
-file says: EXIF rotation is applied, transparency is composited on white, 16-bit greyscale keeps its depth.
-Colour profiles are ignored, and 16-bit colour is read at 8 bits because Pillow knows no deeper colour
-(`Header.loses_depth` tells).
+file says: EXIF rotation is applied, transparency is composited on white unless it is asked for, 16-bit greyscale
+keeps its depth. Colour profiles are not applied, and 16-bit colour is read at 8 bits because Pillow knows no deeper
+colour (`Header.loses_depth` tells).
 """
 
 import os
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 MAX_PIXELS = 2**26
 
 _PHOTOMETRIC = 262
-# warnings.catch_warnings is not thread-safe, and folders are read by several threads.
+# Pillow's limit is one for all threads, and folders are read by several.
 _opening = threading.Lock()
 
 
@@ -89,22 +88,31 @@ def read_header(file: str | Path | BinaryIO, *, name: str = "", max_pixels: int 
         return Header(image.width, image.height, depth=16 if deep_grey else 8, loses_depth=deep_colour)
 
 
-def decode(file: str | Path | BinaryIO, *, name: str = "", max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode(
+    file: str | Path | BinaryIO, *, name: str = "", max_pixels: int = MAX_PIXELS, alpha: bool = False
+) -> Image.Image:
     """The first frame of an image file, upright and opaque, in mode L, RGB or (16-bit greyscale) I;16.
 
     Args:
         file: a path, or a file opened in binary mode.
         name: how errors call the file; its path by default.
         max_pixels: larger images are refused before their pixels are read.
+        alpha: keep transparency, as mode LA or RGBA; of 16-bit greyscale it is white all the same.
+
+    Returns:
+        The image; its file's colour profile is `info["icc_profile"]`, where there is one.
 
     Raises:
         UnreadableImageError: not one of `FORMATS`, too large, truncated, broken, or of a mode without a
             range.
     """
     with _opened(file, name, max_pixels) as image:
-        convert = _full_range_grey(image) if image.mode.startswith("I;16") else _eight_bit
+        deep = image.mode.startswith("I;16")
+        convert = _full_range_grey(image) if deep else _transparent if alpha else _eight_bit
         image.load()
-        return convert(ImageOps.exif_transpose(image))
+        decoded = convert(ImageOps.exif_transpose(image))
+        decoded.info = {name: value for name, value in image.info.items() if name == "icc_profile"}
+        return decoded
 
 
 def decode_labels(file: str | Path | BinaryIO, *, name: str = "", max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -129,19 +137,28 @@ def decode_labels(file: str | Path | BinaryIO, *, name: str = "", max_pixels: in
 def _opened(file: str | Path | BinaryIO, name: str, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     name = name or (os.fspath(file) if isinstance(file, str | Path) else "<file>")
     try:
-        with _opening, warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with _opening, _no_other_limit():
             image = Image.open(file, formats=FORMATS)
         with image:
             if image.width * image.height > max_pixels:
                 size = f"{image.width}x{image.height}"
-                raise UnreadableImageError(name, f"{size} pixels, more than data.source.max_pixels={max_pixels}")
+                raise UnreadableImageError(name, f"{size} pixels, more than max_pixels={max_pixels}")
             yield image
     except UnreadableImageError:
         raise
     except Exception as error:
         # Damaged files raise SyntaxError, IndexError, struct.error and more, depending on the byte.
         raise UnreadableImageError(name, _reason(error)) from error
+
+
+@contextmanager
+def _no_other_limit() -> Iterator[None]:
+    """Pillow's own limit on pixels, which no setting could raise, gives way to `max_pixels`."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _reason(error: Exception) -> str:
@@ -158,6 +175,12 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         opaque = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
         return opaque.convert("L" if image.mode in ("1", "L", "LA", "La") else "RGB")
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _transparent(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return _eight_bit(image)
+    return image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
 
 
 def _full_range_grey(image: ImageFile.ImageFile) -> Callable[[Image.Image], Image.Image]:

@@ -34,7 +34,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], verify: Callab
         temporary.replace(path)
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
-        raise StorageError(f"{path} could not be written ({error}): free some space or set paths.output_dir") from error
+        raise StorageError(f"{path} could not be written ({error}): free some space or write elsewhere") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def storage(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"{path} could not be written ({error}): free some space or set paths.output_dir") from error
+        raise StorageError(f"{path} could not be written ({error}): free some space or write elsewhere") from error
 
 
 def _sync_folder(folder: Path) -> None:

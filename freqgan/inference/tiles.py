@@ -1,0 +1,93 @@
+"""How an image is cut into tiles: each is read with the context that its pixels depend on, and only they are kept.
+
+So a network of finite reach gives what it gives for the whole image; nothing is blended.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+SMALLEST = 16  # smaller tiles are almost all context
+
+
+class Span(NamedTuple):
+    """A stretch of rows or columns.
+
+    Args:
+        first: the first one that is kept.
+        end: behind the last one that is kept.
+        read_first: the first one that is read.
+        read_end: behind the last one that is read.
+    """
+
+    first: int
+    end: int
+    read_first: int
+    read_end: int
+
+    @property
+    def read(self) -> slice:
+        """What is read of the image."""
+        return slice(self.read_first, self.read_end)
+
+    def kept(self, scale: int) -> slice:
+        """What is kept of the result for what was read."""
+        return slice(scale * (self.first - self.read_first), scale * (self.end - self.read_first))
+
+    def target(self, scale: int) -> slice:
+        """Where that goes in the whole result."""
+        return slice(scale * self.first, scale * self.end)
+
+
+class Tile(NamedTuple):
+    """A rectangle of an image."""
+
+    rows: Span
+    columns: Span
+
+    @property
+    def read_pixels(self) -> int:
+        """Pixels that are read."""
+        return (self.rows.read_end - self.rows.read_first) * (self.columns.read_end - self.columns.read_first)
+
+
+def tiles_of_side(height: int, width: int, side: int, *, halo: int) -> list[Tile]:
+    """Tiles of at most `side` pixels each way, context not counted, and nearly equal.
+
+    >>> [tile.columns for tile in tiles_of_side(4, 10, 4, halo=1)]
+    [Span(first=0, end=3, read_first=0, read_end=4), Span(first=3, end=6, read_first=2, read_end=7), \
+Span(first=6, end=10, read_first=5, read_end=10)]
+    """
+    return _grid(_spans(height, -(-height // side), halo), _spans(width, -(-width // side), halo))
+
+
+def tiles_within(height: int, width: int, pixels: int, *, halo: int) -> list[Tile] | None:
+    """The tiles that read the fewest pixels in all, none of them more than `pixels`.
+
+    Returns:
+        The tiles, row by row; None if they would have fewer than 16 pixels each way.
+    """
+    cuts = [
+        (sum(lengths_y) * sum(lengths_x), len(rows) * len(columns), rows, columns)
+        for rows, lengths_y in _cuts(height, halo)
+        for columns, lengths_x in _cuts(width, halo)
+        if max(lengths_y) * max(lengths_x) <= pixels
+    ]
+    if not cuts:
+        return None
+    *_, rows, columns = min(cuts)
+    return _grid(rows, columns)
+
+
+def _cuts(length: int, halo: int) -> list[tuple[list[Span], list[int]]]:
+    """Every number of stretches that are not too small, and how much each of them reads."""
+    cuts = [_spans(length, count, halo) for count in range(1, max(1, length // SMALLEST) + 1)]
+    return [(spans, [span.read_end - span.read_first for span in spans]) for spans in cuts]
+
+
+def _grid(rows: list[Span], columns: list[Span]) -> list[Tile]:
+    return [Tile(y, x) for y in rows for x in columns]
+
+
+def _spans(length: int, count: int, halo: int) -> list[Span]:
+    edges = [length * i // count for i in range(count + 1)]
+    return [Span(a, b, max(0, a - halo), min(length, b + halo)) for a, b in pairwise(edges)]
