@@ -11,7 +11,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
 
 from freqgan import config
 from freqgan.config import overrides
@@ -28,6 +30,7 @@ ARMS = ["identity", "block_dct", "db2", "fourier_2", "fourier_4", "haar", "haar_
 def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXPERIMENTS.parent)
     monkeypatch.syspath_prepend(STUDY)
+    monkeypatch.syspath_prepend(EXPERIMENTS)
 
 
 @pytest.fixture
@@ -69,6 +72,30 @@ def test_parts_of_the_main_study(part: str, environment: dict[str, str], count: 
     assert last["budget"]["images"] == 64
     assert last["data"].get("root") == next((environment[k] for k in ("CAMVID", "BSDS") if k in environment), None)
     assert ("db2" in " ".join(jobs[-1].typed)) == (environment.get("BEST") == "db2")
+
+
+@pytest.mark.parametrize(("part", "count"), [("networks", 8), ("gan", 4)])
+def test_parts_of_the_super_resolution_study(part: str, count: int) -> None:
+    command, jobs = asked("branch_sr", part, TRAIN="photos", TEST="others")
+    assert len(jobs) == 3 * count
+    settings = [command.compose(job.chosen) for job in jobs if "seed=1" in job.typed]
+    assert len({json.dumps(config.resolve(job), sort_keys=True) for job in settings}) == count
+    for job in settings:
+        config.check(job)
+
+
+def test_networks_of_the_super_resolution_study_cost_the_same() -> None:
+    command, jobs = asked("branch_sr", "networks", TRAIN="photos", TEST="others")
+    costs = []
+    for job in jobs:
+        if "seed=1" in job.typed:
+            with torch.device("meta"):
+                system = config.build_model(config.resolve(command.compose(job.chosen)), seed=1)
+            with FlopCounterMode(display=False) as counter:
+                system.generator.upscale(torch.empty(1, 3, 64, 64, device="meta"))
+            costs.append(counter.get_total_flops())
+    assert len(costs) == 8
+    assert costs == pytest.approx([costs[0]] * len(costs), rel=0.06)
 
 
 @pytest.mark.parametrize(("part", "missing"), [("scenes", "CAMVID"), ("photos", "BSDS"), ("other", "rates|main")])

@@ -143,6 +143,7 @@ def at_the_photo(signum: int) -> Callable[[], None]:
     """A fault: this process gets a signal while it works on photo.png, the only picture of that width."""
 
     def before() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C
         original = Repeating.restore
 
         def restore(self, low, *, weights="ema"):

@@ -15,6 +15,7 @@ from typing import IO, Any
 from freqgan.errors import StorageError, UserError
 
 Checkpoint = dict[str, Any]
+ELSEWHERE = "free some space, or set paths.output_dir (or output) to another folder"
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object], verify: Callable[[Path], None] | None = None) -> None:
@@ -34,7 +35,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], verify: Callab
         temporary.replace(path)
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
-        raise StorageError(f"{path} could not be written ({error}): free some space or write elsewhere") from error
+        raise StorageError(f"{path} could not be written ({error}): {ELSEWHERE}") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -102,7 +103,7 @@ def storage(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"{path} could not be written ({error}): free some space or write elsewhere") from error
+        raise StorageError(f"{path} could not be written ({error}): {ELSEWHERE}") from error
 
 
 def _sync_folder(folder: Path) -> None:

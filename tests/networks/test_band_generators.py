@@ -91,7 +91,7 @@ def test_the_image_of_twelve_generators_reaches_every_low_one() -> None:
     network = generators(HAAR[3], "none")
     assert [gan.name for gan in network.gans if gan.low] == ["LL3", "LL2", "LL1"]
     assert len(network.gans) == 12
-    network.image(network(frame_for(network))).square().sum().backward()
+    network.bands.image(network(frame_for(network))).square().sum().backward()
     for stack in network.stacks:
         for gradient in stack.network.to_image.bias.grad.chunk(len(stack.members)):
             assert gradient.abs().min() > 0
@@ -118,7 +118,7 @@ def test_together_is_one_by_one(transform: Any, cascade: Any, options: Any, norm
     for name, band in made[0].items():
         torch.testing.assert_close(band, made[1][name], rtol=1e-10, atol=1e-10)
     for one, bands in zip((network, twin), made, strict=True):
-        one.image(bands).pow(3).mean().backward()
+        one.bands.image(bands).pow(3).mean().backward()
     for ours, theirs in zip(network.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-6, atol=1e-9)
     assert all(p.grad is not None for p in network.parameters())
@@ -165,7 +165,7 @@ def test_a_low_band_is_averaged_with_what_the_coarser_level_makes() -> None:
     bands = alone(frame_for(alone))
     assert not alone.shares
     assert torch.equal(bands["LL1"], alone.bands.lift(2, bands))
-    torch.testing.assert_close(alone.image(bands), alone.bands.lift(1, bands))
+    torch.testing.assert_close(alone.bands.image(bands), alone.bands.lift(1, bands))
 
 
 def conditioned(**options: Any) -> BandGenerators:
@@ -219,7 +219,7 @@ def test_bf16_bands_are_averaged_with_lifted_ones() -> None:
     network = generators(scope="level").float()
     with torch.autocast("cpu", torch.bfloat16):
         bands = network(frame_for(network).float())
-        image = network.image(bands)
+        image = network.bands.image(bands)
     assert image.dtype == torch.float32
-    exact = network.image(network(frame_for(network).float()))
+    exact = network.bands.image(network(frame_for(network).float()))
     assert float((image - exact).detach().norm() / exact.detach().norm()) < 0.05

@@ -1,6 +1,6 @@
 """Learning curves and samples side by side, as pictures for the README.
 
-    python experiments/frequency_vs_image/plot.py outputs/frequency_vs_image/main --to experiments/frequency_vs_image
+    python experiments/plot.py outputs/frequency_vs_image/main --to experiments/frequency_vs_image
 
 `fd.png` has the Fréchet distance against images seen and seconds: every seed thin, the mean over seeds bold.
 `samples.png` has a row of samples for each arm, of one seed.

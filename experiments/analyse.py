@@ -1,7 +1,7 @@
 """Tables of a study's runs: a CSV with a row per run, and two in Markdown, of quality and of stability.
 
-    python experiments/frequency_vs_image/analyse.py outputs/frequency_vs_image/main --csv results.csv
-    python experiments/frequency_vs_image/analyse.py outputs/frequency_vs_image/rates --csv rates.csv
+    python experiments/analyse.py outputs/frequency_vs_image/main --csv results.csv
+    python experiments/analyse.py outputs/frequency_vs_image/rates --csv rates.csv
 
 Runs are read, grouped into variants and compared at equal images by `freqgan.comparison`; added here is what the study
 asks of stability. Variants that differ in nothing but their learning rate are one arm.
@@ -10,6 +10,7 @@ asks of stability. Variants that differ in nothing but their learning rate are o
 import argparse
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,12 +20,14 @@ import numpy as np
 
 from freqgan.comparison import Comparison, Run, compare, read_local
 from freqgan.comparison.intervals import Spread, spread
-from freqgan.comparison.measures import short
+from freqgan.comparison.measures import direction, short
 from freqgan.comparison.records import as_results
 from freqgan.comparison.variants import Variant
 from freqgan.comparison.wording import NOTHING, number, of_metric
 
 REPORTED = ("fd", "kid", "recall", "spectrum_distance", "detail_distance", "grey_distance", "colour_distance")
+REPORTED += ("psnr", "ssim", "gmsd", "perceptual", "lpips", "lr_consistency_psnr")
+BASELINE = re.compile(r"(?<!over)_bicubic")  # in the names of what a fixed method scores: the same in all runs
 RATE = "optim.lr"
 CLEAR = 0.9  # share of its untrained start that every seed's distance has to end below
 COLLAPSED = 0.3  # diversity below which samples count as one, where a run's own monitor has no other threshold
@@ -55,7 +58,9 @@ def start(run: Run, metric: str) -> float | None:
 
 
 def clearly_trained(variant: Variant, metric: str) -> bool:
-    """Whether every run whose start was judged ended clearly below it."""
+    """Whether every run whose start was judged ended clearly below it; asked of distances alone."""
+    if direction(metric) != "lower":
+        return True
     pairs = [(s.last().value, start(run, metric)) for run in variant.runs if (s := run.metric(metric)) is not None]
     return all(end < CLEAR * begin for end, begin in pairs if begin is not None)
 
@@ -97,7 +102,8 @@ def results(comparison: Comparison) -> str:
 
 def quality(comparison: Comparison) -> list[list[str]]:
     """A line per variant, the best first: metrics at equal images, and CPU-seconds of a run."""
-    metrics = [name for kind in REPORTED for name in comparison.metrics if short(name)[0] == kind]
+    own = [name for name in comparison.metrics if not BASELINE.search(name)]
+    metrics = [name for kind in REPORTED for name in own if short(name)[0] == kind]
     table = [["variant", "seeds", *map(of_metric, metrics), "CPU-seconds"]]
     for variant in comparison.variants:
         cells = [comparison.cell("images", variant, metric) for metric in metrics]
