@@ -1,4 +1,4 @@
-"""What enlarging pictures costs: memory of a 4K picture in tiles, seconds of one thread for a megapixel of output.
+"""What enlarging pictures costs, and learning to: memory of a 4K picture in tiles, seconds of one thread.
 
 `python -m tests.bench.upscale srcnn` measures another option of `model/generator`. Weights are as they were born: no
 figure depends on them.
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +21,11 @@ from PIL import Image
 from torch import Tensor
 
 from freqgan import config
+from freqgan.config.application import compose
 from freqgan.hardware import Hardware
 from freqgan.inference import Restorer, encode, restore_picture
 from freqgan.networks import SuperResolver
+from freqgan.systems import Clock
 from freqgan.vocabulary import shipped_conf
 from tests.bench.timing import times
 
@@ -37,7 +40,10 @@ WIDTH, HEIGHT = 3840, 2160
 def rows(names: Sequence[str] = NAMES, rounds: int = 3) -> list[Row]:
     """Name, figure and goal."""
     Hardware(accelerator="cpu", threads=1).apply()
-    return [row for name in names for row in (*costs(name, rounds), *([memory(name)] if name in IN_FULL else []))]
+    of_networks = [
+        row for name in names for row in (*costs(name, rounds), *([memory(name)] if name in IN_FULL else []))
+    ]
+    return [*of_networks, *training(rounds)]
 
 
 def costs(name: str, rounds: int) -> list[Row]:
@@ -54,6 +60,40 @@ def costs(name: str, rounds: int) -> list[Row]:
         (f"{name}: the same in bf16", seconds["bf16"] / megapixels, ""),
         (f"{name}: pixels that the tiles of a 4K picture read / its pixels", read, ""),
     ]
+
+
+def training(rounds: int) -> list[Row]:
+    """Steps of experiment=branch_sr/x4_small in a CPU second, in each precision and layout."""
+    settings = config.resolve(compose("train", ["experiment=branch_sr/x4_small", "data.root=unread"]))
+    data = settings["data"]
+    high = torch.rand(data["batch_size"], 3, data["image_size"], data["image_size"]) * 2 - 1
+    chosen = {
+        "float32": (torch.contiguous_format, False),
+        "float32, channels last": (torch.channels_last, False),
+        "bf16, channels last": (torch.channels_last, True),
+    }
+    steps = {
+        name: partial(step, trained(settings, layout), high, layout, bf16) for name, (layout, bf16) in chosen.items()
+    }
+    seconds = {name: statistics.median(values) for name, values in times(steps, 3 * rounds, repeats=2).items()}
+    return [(f"branch_sr/x4_small: training steps per CPU second, {name}", 1 / s, "") for name, s in seconds.items()]
+
+
+def trained(settings: dict[str, Any], layout: torch.memory_format) -> Any:
+    """The experiment's system, which takes steps without a Trainer."""
+    system = config.build_model(settings, seed=1)
+    system.to(memory_format=layout)
+    system.clock = Clock(images=10**9)
+    optimizers = system.configure_optimizers()
+    system.optimizers = lambda: optimizers
+    system.manual_backward = lambda loss: loss.backward()
+    return system
+
+
+def step(system: Any, high: Tensor, layout: torch.memory_format, bf16: bool) -> None:
+    """A whole step, as Lightning runs it."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        system.training_step({"image": high.contiguous(memory_format=layout)}, 0)
 
 
 def memory(name: str) -> Row:
