@@ -122,7 +122,7 @@ class FrequencyGAN(System):
     def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
         """The adversarial loss of every GAN that trains now, and what is asked of the whole image."""
         resting = self.schedule.resting(self.clock.progress)
-        terms = self.game.generator_terms(outputs, resting)
+        terms = self.game.generator_terms(outputs, resting) if self.wants("generator", "adversarial") else {}
         for name, loss in self.image_losses.items():
             if loss is not None and BandDiscriminators.WHOLE not in resting and self.wants("generator", name):
                 terms[name] = loss(outputs["image"], batch["image"])

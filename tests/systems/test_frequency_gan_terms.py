@@ -124,6 +124,12 @@ def test_focal_frequency_loss_of_the_whole_image_is_a_term() -> None:
     assert "focal_frequency" not in system(focal_frequency=loss).generator_terms(batch(), outputs)
 
 
+def test_a_term_of_weight_0_is_not_computed() -> None:
+    terms: Any = {"generator": {"adversarial": 0.0, "focal_frequency": 2.0}, "discriminator": {"adversarial": 1.0}}
+    built = system(terms=terms, focal_frequency=FocalFrequencyLoss())
+    assert set(built.generator_terms(batch(), ready(built))) == {"focal_frequency"}
+
+
 def test_real_bands_are_at_unit_scale() -> None:
     built = system()
     built.calibrate(data())
