@@ -17,7 +17,7 @@ seeds='seed=range(1,4)'
 case $part in
     rates) jobs=(sweep=rates budget.images=24000 evaluation.every_images=24000) ;;
     main) jobs=(sweep=main) ;;
-    long) jobs=("${pair[@]}" budget.images=300000 evaluation.every_images=60000) ;;
+    long) jobs=("${pair[@]}" budget.images=200000 evaluation.every_images=40000) ;;
     scenes) jobs=("$seeds" "${pair[@]}" data=image_folder data.root="${CAMVID:?is the folder of CamVid images}") ;;
     photos) jobs=("$seeds" "${pair[@]}" data=image_folder data.root="${BSDS:?is the folder of BSDS500 images}") ;;
     *) echo "run.sh rates|main|long|scenes|photos, got $part" >&2 && exit 2 ;;
