@@ -57,6 +57,7 @@ def asked(study: str, *arguments: str, **environment: str) -> tuple[SweepCommand
     [
         ("main", {}, 27, "seed=1 experiment=frequency_vs_image/identity"),
         ("rates", {}, 36, "experiment=frequency_vs_image/identity optim.lr=0.001 model.terms.discriminator.r1=1.0"),
+        ("stability", {}, 24, "seed=1 optim.lr=0.0003 experiment=frequency_vs_image/identity"),
         ("long", {"BEST": "db2"}, 2, "experiment=frequency_vs_image/identity"),
         ("scenes", {"CAMVID": "streets"}, 6, "seed=1 experiment=frequency_vs_image/identity"),
         ("photos", {"BSDS": "photos", "BEST": "db2"}, 6, "seed=1 experiment=frequency_vs_image/identity"),
@@ -98,7 +99,7 @@ def test_networks_of_the_super_resolution_study_cost_the_same() -> None:
     assert costs == pytest.approx([costs[0]] * len(costs), rel=0.06)
 
 
-@pytest.mark.parametrize(("part", "missing"), [("scenes", "CAMVID"), ("photos", "BSDS"), ("other", "rates|main")])
+@pytest.mark.parametrize(("part", "missing"), [("scenes", "CAMVID"), ("photos", "BSDS"), ("other", "rates|main|stability")])
 def test_what_a_part_needs_is_said(part: str, missing: str) -> None:
     script = [str(STUDY / "run.sh"), part]
     done = subprocess.run(script, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
