@@ -53,9 +53,9 @@ class PerceptualLoss(nn.Module):
         if not layers or set(layers) - set(network.activations):
             got = ", ".join(name for name in layers if name not in network.activations) or "none"
             there = ", ".join(network.activations)
-            raise UserError(f"layers of the perceptual loss: got {got}, set layers to weights of some of {there}")
+            raise UserError(f"model.perceptual.layers: got {got}, set it to weights of some of {there}")
         if min_side < 1:
-            raise UserError(f"min_side={min_side} of the perceptual loss must be at least 1")
+            raise UserError(f"model.perceptual.min_side={min_side} must be at least 1")
         self.network = network
         self.layers = dict(layers)
         self.min_side = min_side

@@ -6,17 +6,27 @@ from freqgan.runs.directory import RunDirectory, evaluations
 from freqgan.terminal import table_console
 
 
+def progress(rows: list[dict[str, float]]) -> Table:
+    """The last evaluation, beside the first one where there are two."""
+    first, last = rows[0], rows[-1]
+    if len(rows) == 1:
+        table = Table("metric", "end")
+    else:
+        table = Table("metric", "start" if first["images_seen"] == 0 else "first", "end", "end / start")
+    for name, value in last.items():
+        begun = first.get(name)
+        change = ["" if begun is None else f"{begun:.4g}", f"{value:.4g}", f"{value / begun:.3f}" if begun else ""]
+        if name != "images_seen":
+            table.add_row(name, *(change[1:2] if len(rows) == 1 else change))
+    return table
+
+
 def report(run: RunDirectory) -> None:
     """What a newcomer wants to know at the end: where everything is, and whether it got better."""
     console = table_console()
     rows = evaluations(run)
-    table = Table("metric", "start" if rows and rows[0]["images_seen"] == 0 else "first", "end", "end / start")
-    for name in [name for name in (rows[-1] if rows else {}) if name != "images_seen"]:
-        first, last = rows[0].get(name), rows[-1][name]
-        ratio = f"{last / first:.3f}" if first else ""
-        table.add_row(name, f"{first:.4g}" if first is not None else "", f"{last:.4g}", ratio)
     if rows:
-        console.print(table)
+        console.print(progress(rows))
     images, seconds, cpu, memory = (
         run.record.get(name, 0) for name in ("images_seen", "seconds", "cpu_seconds", "peak_memory_gib")
     )

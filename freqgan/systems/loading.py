@@ -30,7 +30,7 @@ def loaded(load: Load | None, networks: Mapping[Player, nn.Module]) -> list[tupl
         weights = {name.removeprefix(f"{theirs}."): x for name, x in state.items() if name.startswith(f"{theirs}.")}
         if not weights:
             outer = sorted({".".join(name.split(".")[:2]) for name in state})
-            raise UserError(f"load.parts: {path} has no {theirs}, it has {', '.join(outer)}")
+            raise UserError(f"model.phases: load.parts: {path} has no {theirs}, it has {', '.join(outer)}")
         _refuse_misfit(path, ours, submodule(networks, ours), theirs, weights)
         found.append((ours, weights))
     return found
@@ -55,7 +55,7 @@ def _state(load: Load) -> tuple[Path, dict[str, Tensor]]:
     if path.is_dir():
         path = RunDirectory(path).checkpoint(load.get("checkpoint", "last"))
     elif not path.is_file():
-        raise UserError(f"load.run={path} is not there: name a run directory or a checkpoint file")
+        raise UserError(f"model.phases: load.run={path} is not there: name a run directory or a checkpoint file")
     content = read_checkpoint(path)
     state: dict[str, Tensor] = dict(content["state_dict"])
     if load.get("weights", "ema") == "ema":

@@ -15,6 +15,7 @@ from freqgan.losses import NonSaturating
 from freqgan.networks import DCGANDiscriminator, DCGANGenerator
 from freqgan.systems import Adam, Clock, FrequencyGAN
 from freqgan.transforms import Identity, Transform, WaveletTransform
+from tests.systems.stepping import without_trainer
 
 Row = tuple[str, float, str]
 TERMS: Any = {"generator": {"adversarial": 1.0}, "discriminator": {"adversarial": 1.0}}
@@ -77,9 +78,7 @@ def build(
 
 def stepper(system: FrequencyGAN, image: Tensor, hardware: Hardware) -> Callable[[], None]:
     """One training step without Lightning's loop."""
-    optimizers: Any = system.configure_optimizers()
-    system.optimizers = lambda: optimizers  # type: ignore[method-assign, assignment]
-    system.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign, assignment, misc]
+    without_trainer(system)
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=hardware.bf16):

@@ -28,6 +28,7 @@ from freqgan.networks import SuperResolver
 from freqgan.systems import Clock
 from freqgan.vocabulary import shipped_conf
 from tests.bench.timing import times
+from tests.systems.stepping import without_trainer
 
 Row = tuple[str, float, str]
 MIB = 2**20
@@ -84,10 +85,7 @@ def trained(settings: dict[str, Any], layout: torch.memory_format) -> Any:
     system = config.build_model(settings, seed=1)
     system.to(memory_format=layout)
     system.clock = Clock(images=10**9)
-    optimizers = system.configure_optimizers()
-    system.optimizers = lambda: optimizers
-    system.manual_backward = lambda loss: loss.backward()
-    return system
+    return without_trainer(system)
 
 
 def step(system: Any, high: Tensor, layout: torch.memory_format, bf16: bool) -> None:

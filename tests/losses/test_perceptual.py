@@ -63,7 +63,7 @@ def arbitrary(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("layer", ["stage2", "pool", "nothing"])
 def test_layers_before_an_activation_are_refused(network: EfficientNetLite0, layer: str) -> None:
-    with pytest.raises(UserError, match=f"got {layer}, set layers to weights of some of stem, expand2, "):
+    with pytest.raises(UserError, match=f"got {layer}, set it to weights of some of stem, expand2, "):
         PerceptualLoss(network, layers={layer: 1.0})
     with pytest.raises(UserError, match="got none"):
         PerceptualLoss(network, layers={})

@@ -13,6 +13,7 @@ from freqgan.networks import DCGANDiscriminator, DCGANGenerator
 from freqgan.systems import SGD, Clock, FrequencyGAN
 from freqgan.systems.rules import Player, Rows
 from freqgan.transforms import WaveletTransform
+from tests.systems.stepping import without_trainer
 
 TERMS: Any = {"generator": {"adversarial": 1.0}, "discriminator": {"adversarial": 1.0}}
 SIZE = 16
@@ -46,10 +47,7 @@ def system(transform: nn.Module | None = None, *, norm: str = "none", **settings
             if name != "alpha":
                 nn.init.normal_(parameter, 0, 0.2)
     built.ema.restart(built.generator)
-    optimizers = built.configure_optimizers()
-    built.optimizers = lambda: optimizers
-    built.manual_backward = lambda loss: loss.backward()
-    return built
+    return without_trainer(built)
 
 
 def two_levels() -> WaveletTransform:

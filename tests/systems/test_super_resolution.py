@@ -18,6 +18,7 @@ from freqgan.ops.resample import resize
 from freqgan.systems import SGD, Adam, Clock, SuperResolution
 from freqgan.systems.batches import detached
 from freqgan.systems.rules import Rows
+from tests.systems.stepping import without_trainer
 
 SIZE = 16
 PIXEL: Any = {"generator": {"pixel": 1.0}, "discriminator": {}}
@@ -48,10 +49,7 @@ def system(terms: Any = PIXEL, **settings: Any) -> SuperResolution:
     } | settings
     built = SuperResolution(**settings)
     built.ema.restart(built.generator)
-    optimizers = built.configure_optimizers()
-    built.optimizers = lambda: optimizers
-    built.manual_backward = lambda loss: loss.backward()
-    return built
+    return without_trainer(built)
 
 
 def images(count: int = 4, side: int = SIZE, seed: int = 5) -> Tensor:

@@ -1,0 +1,15 @@
+"""Systems that take steps without Lightning's Trainer."""
+
+from typing import Any, TypeVar
+
+from freqgan.systems import System
+
+Some = TypeVar("Some", bound=System)
+
+
+def without_trainer(system: Some) -> Some:
+    """The system with what its training step asks of a Trainer: optimisers and a backward pass."""
+    optimizers: Any = system.configure_optimizers()
+    system.optimizers = lambda: optimizers  # type: ignore[method-assign, assignment]
+    system.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign, assignment, misc]
+    return system
