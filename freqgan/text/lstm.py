@@ -1,7 +1,7 @@
 """A bidirectional LSTM over the words of a caption.
 
-Reference: Xu et al., "AttnGAN", 2018, §3.2 and its published code. Here captions beyond `max_words` are cut in evaluation
-(the code draws words there too), and words of any script are words.
+Reference: Xu et al., "AttnGAN", 2018, §3.2 and its published code. Here captions beyond `max_words` are cut in
+evaluation (the code draws words there too), and words of any script are words.
 """
 
 import logging
@@ -99,8 +99,8 @@ class LSTMEncoder(TextEncoder):
         numbers, device = self.vocabulary.numbers(), self.embedding.weight.device
         lengths = torch.tensor([len(words) for words in tokens])
         ids = torch.zeros(len(tokens), int(lengths.max()), dtype=torch.int64)
-        for row, words in enumerate(tokens):
-            ids[row, : len(words)] = torch.tensor([numbers[word] for word in words])
+        for row, said in enumerate(tokens):
+            ids[row, : len(said)] = torch.tensor([numbers[word] for word in said])
         embedded = self.dropout(self.embedding(ids.to(device)))
         packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         outputs, (last, _) = self.lstm(packed)  # last: (2, b, dim/2)
