@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -91,9 +91,14 @@ class TextEncoder(nn.Module, ABC):
 
     def hash(self) -> str:
         """SHA-256 of what the vectors hang on: the identity and every tensor of the state."""
-        digest = hashlib.sha256(self.identity().encode())
-        for name, tensor in sorted(self.state_dict().items()):
-            tensor = tensor.detach().cpu().contiguous()
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return state_hash(self.state_dict(), self.identity())
+
+
+def state_hash(state: Mapping[str, Tensor], identity: str = "") -> str:
+    """SHA-256 of tensors, their names and shapes, and of what else counts."""
+    digest = hashlib.sha256(identity.encode())
+    for name, tensor in sorted(state.items()):
+        tensor = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
