@@ -56,13 +56,12 @@ class PretrainedEncoder(TextEncoder):
     @property
     def dim(self) -> int:
         """Length of the sentence vectors."""
-        config = self._parts()[1].config
-        return int(config.projection_dim if self._is_clip else config.hidden_size)
+        return int(self._config().projection_dim if self._is_clip else self._config().hidden_size)
 
     @property
     def word_dim(self) -> int:
         """Length of the word vectors."""
-        return int(self._parts()[1].config.hidden_size)
+        return int(self._config().hidden_size)
 
     def calibrate(self, captions: Iterable[str]) -> None:
         """Nothing but reading the weights: what would fail later fails now."""
@@ -108,6 +107,9 @@ class PretrainedEncoder(TextEncoder):
             sentences.append(output.text_embeds if self._is_clip else (last * share).sum(1))
             hidden.append(last)
         return F.normalize(torch.cat(sentences), dim=1), torch.cat(hidden)
+
+    def _config(self) -> Any:
+        return self._parts()[1].config
 
     def _parts(self) -> tuple[Any, nn.Module]:
         """The tokenizer and the network."""
