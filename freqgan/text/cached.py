@@ -36,7 +36,8 @@ class CachedEncoder(TextEncoder):
         self.encoder = encoder.requires_grad_(False)
         self.max_words = encoder.max_words
         self.train(False)
-        chosen = sorted(set(captions))
+        # By length, so that little is padded.
+        chosen = sorted(set(captions), key=lambda caption: (len(caption), caption))
         self._rows = {caption: row for row, caption in enumerate(chosen)}
         folder = Path(cache_dir).expanduser() / "captions" / digest(_VERSION, encoder.hash(), chosen)
         directory = build_once(folder, lambda new: _write(self._encoded, chosen, new))
