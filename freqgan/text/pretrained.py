@@ -132,7 +132,7 @@ def _load(name: str) -> tuple[Any, nn.Module]:
     import transformers
 
     transformers.logging.disable_progress_bar()
-    place = str(_minilm_folder()) if name == _MINILM else name.removeprefix(_CLIP)
+    place = str(minilm_folder()) if name == _MINILM else name.removeprefix(_CLIP)
     kind = transformers.CLIPTextModelWithProjection if name.startswith(_CLIP) else transformers.AutoModel
     # What a fresh network would be filled with is drawn from the global generators.
     with torch.inference_mode(False), torch.random.fork_rng(devices=()), warnings.catch_warnings():
@@ -147,7 +147,8 @@ def _load(name: str) -> tuple[Any, nn.Module]:
     return tokenizer, network
 
 
-def _minilm_folder() -> Path:
+def minilm_folder() -> Path:
+    """Where the installed package keeps MiniLM."""
     spec = find_spec(_MINILM_PACKAGE)
     assert spec is not None
     assert spec.origin is not None

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from freqgan.errors import UserError
 from freqgan.text import END, PretrainedEncoder
-from freqgan.text.pretrained import _minilm_folder
+from freqgan.text.pretrained import minilm_folder
 
 CAPTIONS = ["A red circle, above a unicyclist's square.", "ring", "a small blue hexagon"]
 
@@ -26,7 +26,7 @@ def folders(tmp_path_factory):
     bert = transformers.BertModel(transformers.BertConfig(**sizes, vocab_size=30522))
     config = transformers.CLIPTextConfig(**sizes, vocab_size=30522, projection_dim=4, eos_token_id=102)
     made = {"bert": bert, "clip": transformers.CLIPTextModelWithProjection(config)}
-    tokenizer = transformers.AutoTokenizer.from_pretrained(_minilm_folder())
+    tokenizer = transformers.AutoTokenizer.from_pretrained(minilm_folder())
     for name, network in made.items():
         folder = tmp_path_factory.mktemp(name)
         network.save_pretrained(folder)
