@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 from freqgan.data.aligned_crops import AlignedCrops
 from freqgan.data.augment import Augment
 from freqgan.data.base import ImageDataset, Sample
+from freqgan.data.captioned_folder import CaptionedFolder
+from freqgan.data.captions import Captioned
 from freqgan.data.decode import UnreadableImageError, decode
 from freqgan.data.image_folder import ImageFolder
 from freqgan.data.openmoji import OpenMoji
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AlignedCrops",
     "Augment",
+    "Captioned",
+    "CaptionedFolder",
     "DataModule",
     "ImageDataset",
     "ImageFolder",

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from freqgan.data.base import Sample
+from freqgan.data.captions import one_caption
 from freqgan.data.stage import Stage
 from freqgan.errors import UserError
 from freqgan.ops.keyed_random import key, numpy_generator
@@ -23,17 +24,31 @@ class Augment(Stage):
         horizontal_flip: mirror half of the samples.
         transforms: transforms of `torchvision.transforms.v2`, or anything that draws from torch's global
             generator only, in this order. Labels and instances pass as masks.
+        caption: keep all captions of a sample, or draw one of them, so that "caption" is a str.
+
+    Raises:
+        UserError: `caption` is neither.
     """
 
-    def __init__(self, *, horizontal_flip: bool = False, transforms: Sequence[Callable[[Any], Any]] = ()) -> None:
-        self.horizontal_flip, self.transforms = horizontal_flip, list(transforms)
+    def __init__(
+        self,
+        *,
+        horizontal_flip: bool = False,
+        transforms: Sequence[Callable[[Any], Any]] = (),
+        caption: Literal["all", "one"] = "all",
+    ) -> None:
+        if caption not in ("all", "one"):
+            raise UserError(f"data.augment.caption={caption} must be one of all, one")
+        self.horizontal_flip, self.transforms, self.caption = horizontal_flip, list(transforms), caption
 
     def __call__(self, sample: Sample, *, seed: int, position: int) -> Sample:
         """The sample as position `position` of a run sees it.
 
         Raises:
-            UserError: the transforms change the size of the image.
+            UserError: the transforms change the size of the image, or there is no caption to draw.
         """
+        if self.caption == "one":
+            sample = one_caption(sample, seed=seed, position=position)
         if self.horizontal_flip and _uniform_block(seed, position // _BLOCK)[position % _BLOCK] < 0.5:
             sample = {name: value.flip(-1) if is_raster(value) else value for name, value in sample.items()}
         return self._transformed(sample, seed, position) if self.transforms else sample

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from freqgan.data.aligned_crops import AlignedCrops
 from freqgan.data.base import ImageDataset, OnError, Sample
 from freqgan.data.cache import digest
+from freqgan.data.captions import Captioned
 from freqgan.data.ranges import to_signed_range
 from freqgan.data.splits import Split
 from freqgan.data.stage import Stage
@@ -193,6 +194,20 @@ class DataModule(pl.LightningDataModule):
             if self.augment is not None:
                 sample = self.augment.evaluated(sample)
             yield {**_in_signed_range(collate([sample])), "name": sample["name"]}
+
+    def captions(self, split: Split) -> list[list[str]]:
+        """All captions of each image, in the order of the data set; no image is read for it.
+
+        Raises:
+            UserError: the source has none.
+        """
+        dataset = self.dataset(split)
+        if not isinstance(dataset, Captioned):
+            name = type(dataset).__name__
+            raise UserError(
+                f"data.source={name} has no captions: choose data=captioned_folder, openmoji, scenes or shards"
+            )
+        return [dataset.captions(index) for index in range(len(dataset))]
 
     def fingerprint(self) -> str:
         """A name for exactly these training and validation samples, wherever they lie, and for how pairs are made."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -50,11 +50,13 @@ class FolderReader:
         root: the folder.
         layout: what becomes of each picture.
         max_pixels: larger images count as unreadable.
+        boxes: the part that is looked at of some files, by name: left, top, right, bottom, cut at the border.
     """
 
     root: Path
     layout: Layout
     max_pixels: int
+    boxes: Mapping[str, tuple[int, int, int, int]] = field(default_factory=dict)
 
     def header(self, name: str) -> Header | None:
         """The header of a file, None if it is unreadable."""
@@ -66,6 +68,12 @@ class FolderReader:
     def pixels(self, name: str, *, depth: int, file: BinaryIO | None = None) -> np.ndarray:
         """A file, already open or not, as the layout has it: uint8, or uint16 if the depth is 16."""
         image = decode(file or self.root / name, name=name, max_pixels=self.max_pixels)
+        if name in self.boxes:
+            left, top, right, bottom = self.boxes[name]
+            cut = max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height)
+            if cut[0] >= cut[2] or cut[1] >= cut[3]:
+                raise UnreadableImageError(name, f"its box {self.boxes[name]} is not in it")
+            image = image.crop(cut)
         return self.layout.pixels(image, depth=depth)
 
     def read(self, name: str, depth: int) -> tuple[str, np.ndarray | UnreadableImageError]:

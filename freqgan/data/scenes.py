@@ -12,7 +12,9 @@ import torch
 
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import digest
-from freqgan.data.scene_layout import SHAPES, Layout, captions, draw_layout
+from freqgan.data.captions import Captioned
+from freqgan.data.scene_layout import SHAPES, Layout, draw_layout
+from freqgan.data.scene_layout import captions as sentences_of
 from freqgan.data.scene_painting import Style, paint
 from freqgan.data.splits import belongs
 from freqgan.errors import UserError
@@ -22,7 +24,7 @@ _VERSION = 1
 _LUMA = np.array((0.299, 0.587, 0.114))
 
 
-class Scenes(ImageDataset):
+class Scenes(ImageDataset, Captioned):
     """Samples have "image", "caption", "label_map", "instance_map", "domain" and, for pairs, "image_b".
 
     Args:
@@ -64,11 +66,15 @@ class Scenes(ImageDataset):
         images = [self._tensor(painting.images[style]) for style in styles]
         return {
             **dict(zip(("image", "image_b"), images, strict=False)),
-            "caption": captions(layout),
+            "caption": sentences_of(layout),
             "label_map": torch.from_numpy(painting.labels),
             "instance_map": torch.from_numpy(painting.instances),
             "domain": styles[0],
         }
+
+    def captions(self, index: int) -> list[str]:
+        """True sentences about a scene, which is not painted for it."""
+        return sentences_of(self.layout(index))
 
     def layout(self, index: int) -> Layout:
         """What scene `index` of the split is made of."""

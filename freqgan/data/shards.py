@@ -10,7 +10,7 @@ import io
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import torch
 
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import build_once, digest
+from freqgan.data.captions import Captioned, cleaned
 from freqgan.data.decode import MAX_PIXELS, UnreadableImageError, decode, decode_labels, printable
 from freqgan.data.pixels import as_tensor, square_labels, square_pixels
 from freqgan.data.shard_files import Shard, find_shards
@@ -33,7 +34,7 @@ _GAP = 2**16  # bytes between the parts of a sample that are read rather than le
 _log = logging.getLogger(__name__)
 
 
-class Shards(ImageDataset):
+class Shards(ImageDataset, Captioned):
     """Every picture of the shards, shorter side resized, centre cropped, decoded at every access.
 
     Samples have "image"; "caption" and "class" if all pictures have a `.txt` or `.json`, or a `.cls`, of their
@@ -133,10 +134,7 @@ class Shards(ImageDataset):
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Sample:
-        for step in range(len(self._rows)):
-            row = int(self._rows[(index + step) % len(self._rows)])
-            if row in self._bad:
-                continue
+        for row in self._readable_from(index):
             try:
                 return self._sample(row)
             except UnreadableImageError as error:
@@ -146,17 +144,22 @@ class Shards(ImageDataset):
                 self._bad.add(row)
         raise UserError(f"data.root={self.pattern} has no readable image among {len(self._rows)}")
 
+    def captions(self, index: int) -> list[str]:
+        """Those of a sample, or of the one that stands in for it; its picture is not read."""
+        if not self._has_captions:
+            raise UserError(f"data.root={self.pattern}: not all pictures have captions, wanted <name>.txt or .json")
+        row = next(self._readable_from(index))
+        return _captions(self._read(row, ("txt", "json")), self._name_of(row))
+
     def content(self) -> str:
         """A hash of the names and bytes of all samples, however they are cut into shards and wherever they lie."""
         return self._content
 
     def _sample(self, row: int) -> Sample:
-        shard = self._shards[self._shard_of[row]]
-        name = f"{os.fsdecode(self._names[row])} of {shard.path}"
+        name = self._name_of(row)
         wanted = ["image", *(["txt", "json"] if self._has_captions else []), *(["cls"] if self._has_classes else [])]
         wanted += ["seg"] if self.num_classes is not None else []
-        places = {kind: tuple(self._parts[kind][row].tolist()) for kind in wanted if kind in self._parts}
-        content = _read(shard, {kind: (first, size) for kind, (first, size) in places.items() if first})
+        content = self._read(row, wanted)
         image = decode(io.BytesIO(content["image"]), name=name, max_pixels=self.max_pixels)
         pixels = square_pixels(image, image_size=self.image_size, channels=self.channels, depth=self._depth)
         sample: Sample = {"image": as_tensor(pixels)}
@@ -170,6 +173,21 @@ class Shards(ImageDataset):
             if (highest := int(sample["label_map"].max())) >= self.num_classes:
                 raise UserError(f"{printable(name)} has label {highest}, beyond data.num_classes={self.num_classes}")
         return sample
+
+    def _readable_from(self, index: int) -> Iterator[int]:
+        """The row of a sample, then those of the next ones, as far as they are known to be readable."""
+        for step in range(len(self._rows)):
+            row = int(self._rows[(index + step) % len(self._rows)])
+            if row not in self._bad:
+                yield row
+
+    def _name_of(self, row: int) -> str:
+        return f"{os.fsdecode(self._names[row])} of {self._shards[self._shard_of[row]].path}"
+
+    def _read(self, row: int, kinds: Sequence[str]) -> dict[str, bytes]:
+        places = {kind: tuple(self._parts[kind][row].tolist()) for kind in kinds if kind in self._parts}
+        shard = self._shards[self._shard_of[row]]
+        return _read(shard, {kind: (first, size) for kind, (first, size) in places.items() if first})
 
 
 def _content(indexes: Sequence[TarIndex]) -> str:
@@ -199,7 +217,7 @@ def _captions(content: dict[str, bytes], name: str) -> list[str]:
             facts = json.loads(content["json"])
             found = facts.get("captions", facts.get("caption"))
             found = [found] if isinstance(found, str) else found
-        captions = [line.strip() for line in found if line.strip()]
+        captions = cleaned(found)
     except (ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{printable(name)}: its caption cannot be read: {error}") from error
     if not captions:

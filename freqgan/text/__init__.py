@@ -1,0 +1,9 @@
+"""Text encoders: captions to a vector per sentence and one per word."""
+
+from freqgan.text.base import END, Text, TextEncoder
+from freqgan.text.cached import CachedEncoder
+from freqgan.text.lstm import LSTMEncoder
+from freqgan.text.pretrained import PretrainedEncoder
+from freqgan.text.vocabulary import Vocabulary, words_of
+
+__all__ = ["END", "CachedEncoder", "LSTMEncoder", "PretrainedEncoder", "Text", "TextEncoder", "Vocabulary", "words_of"]
