@@ -1,3 +1,4 @@
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,8 +22,8 @@ def published(image_size: int, width: int, *, heads: tuple[str, ...], spectral: 
     down = {64: [1, 2, 4, 8], 128: [1, 2, 4, 8, 16], 256: [1, 2, 4, 8, 16, 32]}[image_size]
     back = {64: [8], 128: [16, 8], 256: [32, 16, 8]}[image_size]
     total = 16 * 3 * width + (width if spectral else 0)
-    total += sum(16 * i * o * width**2 + beside * o * width for i, o in zip(down, down[1:], strict=False))
-    total += sum(9 * i * o * width**2 + beside * o * width for i, o in zip(back, back[1:], strict=False))
+    total += sum(16 * i * o * width**2 + beside * o * width for i, o in pairwise(down))
+    total += sum(9 * i * o * width**2 + beside * o * width for i, o in pairwise(back))
     logit = 16 * 8 * width + 1
     if "match" in heads:
         total += 9 * (8 * width + 256) * 8 * width + beside * 8 * width + logit
