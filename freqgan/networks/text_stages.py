@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d
+from freqgan.networks.enlarging_convolution import EnlargingConv2d
 from freqgan.networks.text_fusion import Fusion, fusion_layer
 
 StageInput = Literal["hidden_features", "reencoded_image"]
@@ -49,9 +50,9 @@ def convolution(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
 
 
-def gated(inputs: int, outputs: int) -> list[nn.Module]:
-    """3×3 convolution to twice the outputs, batch norm, and the one half gated by the other."""
-    return [convolution(inputs, 2 * outputs), BatchNorm2d(2 * outputs), nn.GLU(1)]
+def gated(convolution: nn.Conv2d) -> list[nn.Module]:
+    """A convolution to twice the width, batch norm, and the one half gated by the other."""
+    return [convolution, BatchNorm2d(convolution.out_channels), nn.GLU(1)]
 
 
 @final
@@ -59,7 +60,7 @@ class UpBlock(nn.Sequential):
     """Nearest neighbours to twice the size, then a gated convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(nn.Upsample(scale_factor=2, mode="nearest"), *gated(inputs, outputs))
+        super().__init__(*gated(EnlargingConv2d(inputs, 2 * outputs)))
 
 
 @final
@@ -68,7 +69,9 @@ class ResBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(*gated(channels, channels), convolution(channels, channels), BatchNorm2d(channels))
+        self.body = nn.Sequential(
+            *gated(convolution(channels, 2 * channels)), convolution(channels, channels), BatchNorm2d(channels)
+        )
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """The same shape."""
@@ -184,7 +187,7 @@ class NextStage(nn.Module):
         super().__init__()
         self.code = code
         self.noise_dim = code.noise_dim if code else 0
-        encoder = nn.Sequential(*gated(image_channels, inputs), ResBlock(inputs))
+        encoder = nn.Sequential(*gated(convolution(image_channels, 2 * inputs)), ResBlock(inputs))
         self.encoder = encoder if stage_input == "reencoded_image" else None
         self.fusion = fusion_layer(fusion, code.dim if code else text_dim, inputs)
         self.residuals = nn.Sequential(*(ResBlock(2 * inputs) for _ in range(residuals)))

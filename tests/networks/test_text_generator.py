@@ -119,7 +119,7 @@ def test_values_of_the_whole_graph() -> None:
 
     def up(x: Tensor, block: Any) -> Tensor:
         enlarged = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-        return gated(normed(convolved(enlarged, block[1]), block[2]))
+        return gated(normed(convolved(enlarged, block[0]), block[1]))
 
     def residual(x: Tensor, block: Any) -> Tensor:
         hidden = gated(normed(convolved(x, block.body[0]), block.body[1]))
@@ -238,7 +238,7 @@ def test_without_augmentation_the_sentence_is_its_own_code() -> None:
 def test_weights_begin_as_published() -> None:
     torch.manual_seed(0)
     network: Any = TextGenerator(**{**SMALL, "channels": 16})
-    matrix = network.stage2.up[1].weight.detach().flatten(1)
+    matrix = network.stage2.up[0].weight.detach().flatten(1)
     torch.testing.assert_close(matrix @ matrix.T, torch.eye(32))
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     weights = torch.cat([norm.weight.detach() for norm in norms])
