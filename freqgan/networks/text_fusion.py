@@ -110,5 +110,5 @@ def attend(
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     shown = mask[:, :, None]
     weights = scores.masked_fill(~shown, torch.finfo(scores.dtype).min).softmax(1) * shown
-    mixture = values @ weights.to(values.dtype)  # (b, c, h*w)
-    return mixture.unflatten(2, (height, width)), weights.unflatten(2, (height, width))
+    mixture = weights.transpose(1, 2).to(values.dtype) @ values.transpose(1, 2)  # (b, h*w, c), so channels_last
+    return mixture.transpose(1, 2).unflatten(2, (height, width)), weights.unflatten(2, (height, width))

@@ -278,3 +278,17 @@ def test_images_are_made_under_autocast() -> None:
     assert all(image.isfinite().all() for image in images(outputs))
     assert outputs[1].distribution is not None
     assert outputs[1].distribution.mean.dtype == torch.float32
+
+
+@pytest.mark.parametrize("fusion", ["attention", "dynamic_memory"])
+def test_every_batch_norm_s_gradient_keeps_channels_last(fusion: str) -> None:
+    # In mixed formats batch norm's gradient took half of a training step.
+    network = small(fusion=fusion).to(memory_format=torch.channels_last)
+    kept = []
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.register_full_backward_hook(
+                lambda _, __, gradients: kept.append(gradients[0].is_contiguous(memory_format=torch.channels_last))
+            )
+    torch.cat([image.flatten() for image in images(network(noise(network), **text()))]).sum().backward()
+    assert kept == [True] * 14
