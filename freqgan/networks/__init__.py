@@ -11,6 +11,9 @@ from freqgan.networks.joined_bands import joined_bands, parted_bands
 from freqgan.networks.pooling_discriminator import PoolingDiscriminator
 from freqgan.networks.srcnn import SRCNN
 from freqgan.networks.super_resolver import SuperResolver
+from freqgan.networks.text_discriminators import StageDiscriminator
+from freqgan.networks.text_generator import TextGenerator
+from freqgan.networks.text_stages import Distribution, StageOutput
 from freqgan.networks.vgg_discriminator import VGGDiscriminator
 
 __all__ = [
@@ -23,9 +26,13 @@ __all__ = [
     "BranchSR",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "Distribution",
     "PoolingDiscriminator",
+    "StageDiscriminator",
+    "StageOutput",
     "SuperResolver",
     "Teacher",
+    "TextGenerator",
     "VGGDiscriminator",
     "connect",
     "group_bands",
