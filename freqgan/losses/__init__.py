@@ -4,6 +4,7 @@ from freqgan.losses.adversarial import BCE, LSGAN, WGANGP, AdversarialLoss, Hing
 from freqgan.losses.feature_statistics import FeatureStatistics, feature_statistics
 from freqgan.losses.focal_frequency import FocalFrequencyLoss, focal_frequency
 from freqgan.losses.gradient_penalty import interpolation_penalties, r1_gamma, r1_penalties
+from freqgan.losses.image_text import allowed_pairs, sentence_matching, word_region_matching, word_region_scores
 from freqgan.losses.multiscale import multiscale_l1
 from freqgan.losses.perceptual import PerceptualLoss, perceptual
 
@@ -18,6 +19,7 @@ __all__ = [
     "NonSaturating",
     "PerceptualLoss",
     "RelativisticAverage",
+    "allowed_pairs",
     "feature_statistics",
     "focal_frequency",
     "interpolation_penalties",
@@ -25,4 +27,7 @@ __all__ = [
     "perceptual",
     "r1_gamma",
     "r1_penalties",
+    "sentence_matching",
+    "word_region_matching",
+    "word_region_scores",
 ]

@@ -7,6 +7,7 @@ from freqgan.networks.bicubic import Bicubic
 from freqgan.networks.branch_sr import BranchSR
 from freqgan.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from freqgan.networks.edsr import EDSR
+from freqgan.networks.image_encoder import ImageEncoder, ImageFeatures, PretrainedImageEncoder, ResidualImageEncoder
 from freqgan.networks.joined_bands import joined_bands, parted_bands
 from freqgan.networks.pooling_discriminator import PoolingDiscriminator
 from freqgan.networks.srcnn import SRCNN
@@ -27,7 +28,11 @@ __all__ = [
     "DCGANDiscriminator",
     "DCGANGenerator",
     "Distribution",
+    "ImageEncoder",
+    "ImageFeatures",
     "PoolingDiscriminator",
+    "PretrainedImageEncoder",
+    "ResidualImageEncoder",
     "StageDiscriminator",
     "StageOutput",
     "SuperResolver",

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from jaxtyping import Float
+from jaxtyping import Shaped
 from torch import Tensor
 
 
@@ -23,7 +23,7 @@ def rank() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
-def gather_rows(rows: Float[Tensor, "b *shape"]) -> Float[Tensor, "n *shape"]:
+def gather_rows(rows: Shaped[Tensor, "b *shape"]) -> Shaped[Tensor, "n *shape"]:
     """The rows of all processes in their order, n = b · processes; every process has equally many.
 
     A row's gradient is the sum of what all processes make of it, so that losses between rows (relativistic,

@@ -2,8 +2,21 @@
 
 from freqgan.text.base import END, Text, TextEncoder
 from freqgan.text.cached import CachedEncoder
+from freqgan.text.kept_captions import KeptCaptions
 from freqgan.text.lstm import LSTMEncoder
+from freqgan.text.pair import EncoderPair
 from freqgan.text.pretrained import PretrainedEncoder
 from freqgan.text.vocabulary import Vocabulary, words_of
 
-__all__ = ["END", "CachedEncoder", "LSTMEncoder", "PretrainedEncoder", "Text", "TextEncoder", "Vocabulary", "words_of"]
+__all__ = [
+    "END",
+    "CachedEncoder",
+    "EncoderPair",
+    "KeptCaptions",
+    "LSTMEncoder",
+    "PretrainedEncoder",
+    "Text",
+    "TextEncoder",
+    "Vocabulary",
+    "words_of",
+]

