@@ -32,7 +32,7 @@ VARIANTS = {
 # Of those among them with batch norm, whose statistics are those of all processes.
 BATCH_NORM = {"frequency_gan": BATCH_NORMS, "branch_sr": ["model.discriminator.norm=batch"]}
 # Of models without a discriminator; a part of the batch is another one on two processes, and its captions with it.
-ALONE = {"image_text_encoder": {"batch_norm": [], "clip": VARIANTS["clip"]}}
+ALONE = {"image_text_encoder": {"batch_norm": ["optim.lr=0.002"], "clip": VARIANTS["clip"]}}
 SIXTEEN_STEPS = [
     *("budget.images=64", "optim=sgd", "hardware.precision=float32", "log_every_steps=4", "checkpoint.keep=20"),
 ]
