@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import numpy as np
+from PIL import Image
 
 from freqgan.data.cache import digest
 from freqgan.data.decode import Header, UnreadableImageError, decode, read_header
@@ -18,6 +19,7 @@ from freqgan.data.layouts import Layout
 
 _AHEAD = 2 * (os.cpu_count() or 1)  # files that are read before they are needed: whole photographs take memory
 _Result = TypeVar("_Result")
+Size = tuple[int, int]
 
 
 @dataclass
@@ -29,12 +31,14 @@ class FolderScan:
         depth: 16 if any file is 16-bit greyscale, else 8.
         deep_colour: number of files with 16-bit colour, read at 8 bits.
         unreadable: reason by name.
+        sizes: width and height of every picture, upright, in the order of the names; 0, 0 of unreadable ones.
     """
 
     content: str = ""
     depth: int = 8
     deep_colour: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
     def load(cls, directory: Path) -> "FolderScan":
@@ -67,6 +71,9 @@ class FolderReader:
 
     def pixels(self, name: str, *, depth: int, file: BinaryIO | None = None) -> np.ndarray:
         """A file, already open or not, as the layout has it: uint8, or uint16 if the depth is 16."""
+        return self.layout.pixels(self._picture(name, file), depth=depth)
+
+    def _picture(self, name: str, file: BinaryIO | None) -> Image.Image:
         image = decode(file or self.root / name, name=name, max_pixels=self.max_pixels)
         if name in self.boxes:
             left, top, right, bottom = self.boxes[name]
@@ -74,20 +81,21 @@ class FolderReader:
             if cut[0] >= cut[2] or cut[1] >= cut[3]:
                 raise UnreadableImageError(name, f"its box {self.boxes[name]} is not in it")
             image = image.crop(cut)
-        return self.layout.pixels(image, depth=depth)
+        return image
 
-    def read(self, name: str, depth: int) -> tuple[str, np.ndarray | UnreadableImageError]:
-        """Hash of a file's bytes, and its pixels or why there are none."""
+    def read(self, name: str, depth: int) -> tuple[str, Size, np.ndarray | UnreadableImageError]:
+        """Hash of a file's bytes, its width and height, and its pixels or why there are none."""
         try:
             with open(self.root / name, "rb") as file:
                 content = hashlib.file_digest(file, "blake2b").hexdigest()
                 file.seek(0)
                 try:
-                    return content, self.pixels(name, depth=depth, file=file)
+                    picture = self._picture(name, file)
+                    return content, picture.size, self.layout.pixels(picture, depth=depth)
                 except UnreadableImageError as error:
-                    return content, error
+                    return content, (0, 0), error
         except OSError as error:
-            return "", UnreadableImageError(name, error.strerror or str(error))
+            return "", (0, 0), UnreadableImageError(name, error.strerror or str(error))
 
 
 def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, keep_bytes: float) -> None:
@@ -103,8 +111,9 @@ def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, 
 
     def rows(pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
         reads = _in_order(pool, lambda name: reader.read(name, scan.depth), names)
-        for name, (content, pixels) in zip(names, reads, strict=True):
+        for name, (content, size, pixels) in zip(names, reads, strict=True):
             contents.append((name, content))
+            scan.sizes.append(size)
             if isinstance(pixels, UnreadableImageError):
                 scan.unreadable[name] = pixels.reason
                 pixels = reader.layout.missing()
