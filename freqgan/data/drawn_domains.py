@@ -26,8 +26,8 @@ class DrawnDomains(ImageDataset, TwoDomains):
     Skin-tone, gender and direction variants of one emoji are always on the same side of the split.
 
     Args:
-        distinct: of drawings that look the same in A, use the first alone: whoever sees no more than A cannot tell
-            which of several in B is meant.
+        distinct: of drawings that look the same in A, use that of the fewest code points alone: whoever sees no more
+            than A cannot tell which of several in B is meant.
         **settings: as for `ImageDataset`; there is no `root`.
     """
 
@@ -44,11 +44,14 @@ class DrawnDomains(ImageDataset, TwoDomains):
         self._a, self._b = (Pixels(directory / f"{domain}.npy") for domain in ("a", "b"))
         looks: dict[str, str] = json.loads((directory / "looks.json").read_text())
         self._names = list(looks)
-        firsts = set({look: name for name, look in reversed(looks.items())}.values())
+        plainest: dict[str, str] = {}
+        for name in sorted(looks, key=lambda name: name.count("-")):
+            plainest.setdefault(looks[name], name)
         self._rows = [
             row
             for row, name in enumerate(self._names)
-            if belongs(base(name), self.split, self.val_fraction) and (name in firsts or not self.distinct)
+            if belongs(base(name), self.split, self.val_fraction)
+            and (not self.distinct or plainest[looks[name]] == name)
         ]
 
     @abstractmethod

@@ -18,7 +18,7 @@ _VERSION = "1"
 class OpenMojiLines(DrawnDomains):
     """A is the outlines in black on white, B the whole drawing; in the order of their code points.
 
-    Outlines of flags are empty frames, and skin tones leave none: `distinct` leaves all but the first of them out.
+    Outlines of flags are empty frames, and skin tones leave none: `distinct` leaves all but one out.
     """
 
     def _made_by(self) -> list[str]:

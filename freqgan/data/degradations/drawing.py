@@ -11,6 +11,8 @@ from freqgan.data.degradations.base import Degradation, Span, check_span, draw, 
 from freqgan.data.degradations.blur import convolve, gaussian_kernel
 from freqgan.ops.color import BLUE, GREEN, RED
 
+_EQUAL = 1e-9  # of two pixels that are as high but for rounding, the line is the first one
+
 
 @dataclass
 class Grey(Degradation):
@@ -48,16 +50,19 @@ class Edges(Degradation):
     def __call__(self, image: Tensor, random: np.random.Generator) -> Tensor:
         """Its lines, in as many channels."""
         sigma, threshold = draw(self.sigma, random), draw(self.threshold, random)
-        pixels = convolve(image, gaussian_kernel(sigma, sigma, 0.0))
+        kernel = gaussian_kernel(sigma, sigma, 0.0)
+        pixels = convolve(image, kernel)
         padded = torch.nn.functional.pad(pixels, (1, 1, 1, 1), mode="replicate")
         across = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
         down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
         strongest = (across.square() + down.square()).argmax(0, keepdim=True)
         across, down = (slope.gather(0, strongest)[0] for slope in (across, down))
-        # A step of height 1 has this slope times 1 / (sigma sqrt(2 pi)).
-        contrast = torch.hypot(across, down) * sigma * math.sqrt(2 * math.pi)
+        middle = len(kernel) // 2
+        slope_of_a_step = kernel[:, middle : middle + 2].sum() / 2  # from 0 to 1
+        contrast = torch.hypot(across, down) / slope_of_a_step
         darkness = (contrast / threshold - 1).clamp(0, 1) * _crests(contrast, across, down)
-        return (1 - darkness).expand_as(image)
+        lines: Tensor = (1 - darkness).expand_as(image)
+        return lines
 
 
 def _crests(height: Tensor, across: Tensor, down: Tensor) -> Tensor:
@@ -69,5 +74,5 @@ def _crests(height: Tensor, across: Tensor, down: Tensor) -> Tensor:
     for direction, (y, x) in enumerate(((0, 1), (1, 1), (1, 0), (1, -1))):
         ahead = padded[1 + y : 1 + y + rows, 1 + x : 1 + x + columns]
         behind = padded[1 - y : 1 - y + rows, 1 - x : 1 - x + columns]
-        crests |= (eighth == direction) & (height >= ahead) & (height > behind)
+        crests |= (eighth == direction) & (height >= ahead - _EQUAL) & (height > behind + _EQUAL)
     return crests
