@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -19,7 +19,6 @@ from freqgan.data.layouts import Layout
 
 _AHEAD = 2 * (os.cpu_count() or 1)  # files that are read before they are needed: whole photographs take memory
 _Result = TypeVar("_Result")
-Size = tuple[int, int]
 
 
 @dataclass
@@ -32,6 +31,7 @@ class FolderScan:
         deep_colour: number of files with 16-bit colour, read at 8 bits.
         unreadable: reason by name.
         sizes: width and height of every picture, upright, in the order of the names; 0, 0 of unreadable ones.
+        grey: number of files without colour.
     """
 
     content: str = ""
@@ -39,11 +39,13 @@ class FolderScan:
     deep_colour: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
     sizes: list[tuple[int, int]] = field(default_factory=list)
+    grey: int = 0
 
     @classmethod
     def load(cls, directory: Path) -> "FolderScan":
         """The scan that `scan_folder` left in a directory."""
-        return cls(**json.loads((directory / "scan.json").read_text()))
+        kept = json.loads((directory / "scan.json").read_text())
+        return cls(**kept | {"sizes": [(width, height) for width, height in kept["sizes"]]})
 
 
 @dataclass(frozen=True)
@@ -83,19 +85,36 @@ class FolderReader:
             image = image.crop(cut)
         return image
 
-    def read(self, name: str, depth: int) -> tuple[str, Size, np.ndarray | UnreadableImageError]:
-        """Hash of a file's bytes, its width and height, and its pixels or why there are none."""
+    def read(self, name: str, depth: int) -> "Reading":
+        """All that there is to know of a file."""
         try:
             with open(self.root / name, "rb") as file:
                 content = hashlib.file_digest(file, "blake2b").hexdigest()
                 file.seek(0)
                 try:
                     picture = self._picture(name, file)
-                    return content, picture.size, self.layout.pixels(picture, depth=depth)
+                    pixels = self.layout.pixels(picture, depth=depth)
+                    return Reading(content, pixels, picture.size, grey=picture.mode != "RGB")
                 except UnreadableImageError as error:
-                    return content, (0, 0), error
+                    return Reading(content, error)
         except OSError as error:
-            return "", (0, 0), UnreadableImageError(name, error.strerror or str(error))
+            return Reading("", UnreadableImageError(name, error.strerror or str(error)))
+
+
+class Reading(NamedTuple):
+    """What reading a file has shown.
+
+    Args:
+        content: hash of its bytes.
+        pixels: as the layout has them, or why there are none.
+        size: width and height, upright.
+        grey: whether it is without colour.
+    """
+
+    content: str
+    pixels: np.ndarray | UnreadableImageError
+    size: tuple[int, int] = (0, 0)
+    grey: bool = False
 
 
 def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, keep_bytes: float) -> None:
@@ -111,9 +130,10 @@ def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, 
 
     def rows(pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
         reads = _in_order(pool, lambda name: reader.read(name, scan.depth), names)
-        for name, (content, size, pixels) in zip(names, reads, strict=True):
+        for name, (content, pixels, size, grey) in zip(names, reads, strict=True):
             contents.append((name, content))
             scan.sizes.append(size)
+            scan.grey += grey
             if isinstance(pixels, UnreadableImageError):
                 scan.unreadable[name] = pixels.reason
                 pixels = reader.layout.missing()

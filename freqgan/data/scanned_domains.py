@@ -1,5 +1,6 @@
 """Two domains that are files in folders: what paired, unpaired and side-by-side ones have in common."""
 
+import logging
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,6 +16,7 @@ from freqgan.data.pixels import Fit, as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.errors import UserError
 
+_log = logging.getLogger(__name__)
 DomainFit = Literal["resize", "crop", "pad", "whole"]
 Domain = Literal["a", "b"]
 
@@ -110,7 +112,7 @@ class ScannedDomains(ImageDataset, TwoDomains):
 
     def _scanned(self, root: Path, layout: Layout, setting: str) -> ScannedFolder:
         size = "whole" if self.fit == "whole" else "x".join(map(str, self.load_size))
-        return ScannedFolder(
+        folder = ScannedFolder(
             root,
             layout,
             max_pixels=self.max_pixels,
@@ -118,6 +120,13 @@ class ScannedDomains(ImageDataset, TwoDomains):
             cache=self.cache_dir / "domains" / size,
             setting=setting,
         )
+        scan, shapes = folder.scan, sorted(set(folder.scan.sizes) - {(0, 0)}, key=lambda size: size[0] * size[1])
+        if shapes:
+            (width, height), (most, highest) = shapes[0], shapes[-1]
+            sizes = f"of {width}x{height}" + (f" to {most}x{highest}" if len(shapes) > 1 else "")
+            text = "%s=%s: %d images %s pixels, %d of them without colour, %d bits"
+            _log.info(text, setting, root, len(folder.names), sizes, scan.grey, scan.depth)
+        return folder
 
     def _tensor(self, folder: ScannedFolder, row: int) -> Tensor:
         pixels = as_tensor(folder.pixels(row))

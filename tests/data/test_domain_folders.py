@@ -161,11 +161,18 @@ def test_a_side_that_was_rounded_is_no_other_shape(make: Any, roots: dict[str, P
     assert len(make(fit="crop")) == 3
 
 
-def test_grey_and_deep_files(make: Any, roots: dict[str, Path]) -> None:
+def test_grey_and_deep_files(make: Any, roots: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     deep = np.random.default_rng(0).integers(0, 65536, (12, 18)).astype(np.uint16)
     Image.fromarray(deep).save(roots["root"] / "0.png")
     Image.fromarray(_pixels(10)).convert("L").save(roots["root_b"] / "0.bmp")
+    _save(roots["root_b"] / "deep" / "1.bmp", _pixels(11, 24, 36))
     sample = make()[0]
+    said = [record.getMessage() for record in caplog.records if "images of" in record.getMessage()]
+    assert said == [
+        f"data.root={roots['root']}: 3 images of 18x12 pixels, 1 of them without colour, 16 bits",
+        f"data.root_b={roots['root_b']}: 3 images of 18x12 to 36x24 pixels, 1 of them without colour, 8 bits",
+    ]
     assert torch.equal(sample["image"], torch.from_numpy(deep.astype(np.float32) / 65535).expand(3, 12, 18))
     assert (sample["image_b"].dtype, sample["image_b"].shape) == (torch.uint8, (3, 12, 18))
     grey = make(channels=1)[1]

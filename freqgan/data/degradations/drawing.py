@@ -55,7 +55,8 @@ class Edges(Degradation):
         padded = torch.nn.functional.pad(pixels, (1, 1, 1, 1), mode="replicate")
         across = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
         down = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
-        strongest = (across.square() + down.square()).argmax(0, keepdim=True)
+        # NumPy's argmax over channels takes a tenth of torch's time.
+        strongest = torch.from_numpy((across.square() + down.square()).numpy().argmax(0))[None]
         across, down = (slope.gather(0, strongest)[0] for slope in (across, down))
         middle = len(kernel) // 2
         slope_of_a_step = kernel[:, middle : middle + 2].sum() / 2  # from 0 to 1
