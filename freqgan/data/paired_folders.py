@@ -39,12 +39,14 @@ class PairedFolders(ScannedDomains):
         """List the folders and, unless the cache knows exactly these files, read them all.
 
         Raises:
-            UserError: a folder is missing or empty, no pair is good, or (with on_error=raise) a file is.
+            UserError: a folder is missing or empty, no pair is good, or (with on_error=raise) one is not.
         """
         assert self.root is not None
         assert self.root_b is not None
         self._a = self._scanned(self.root, self._layout("a"), "data.root")
         self._b = self._scanned(self.root_b, self._layout("b"), "data.root_b")
+        self._tell(self._a)
+        self._tell(self._b)
         partners, alone, strangers = pair_names(self._a.names, self._b.names, endings=self.endings)
         unfit = dict(self._unfit(partners))
         self._report(alone, strangers, unfit)
@@ -74,7 +76,7 @@ class PairedFolders(ScannedDomains):
                 if self.fit != "resize":
                     yield name, f"{sizes}, which is another shape: set data.source.fit=resize"
                 squeezed += 1
-        if squeezed and self.fit == "resize":
+        if squeezed and self.fit == "resize" and self.split != "val":
             text = "data.root=%s: %d pictures have another shape than their partners, and are squeezed to one"
             _log.warning(text, self.root, squeezed)
 
@@ -84,8 +86,9 @@ class PairedFolders(ScannedDomains):
         problems += [f"{printable(name)} of B belongs to no file of A" for name in strangers]
         if not problems:
             return
-        counts = f"{len(alone) + len(unfit)} of {len(self._a.names)} files"
-        total = f"data.root={self.root} has {counts} without a good partner, data.root_b={self.root_b} {len(strangers)}"
+        counts = f"{len(alone) + len(unfit)} of {len(self._a.names)} files in data.root={self.root}"
+        total = f"{counts} and {len(strangers)} in data.root_b={self.root_b} have no partner that fits"
         if self.on_error == "raise":
             raise UserError(*problems[:_LISTED], f"{total}: repair the names, or set data.on_error=skip")
-        _log.warning("%s: %s", total, "; ".join(problems[:_LISTED]))
+        if self.split != "val":
+            _log.warning("%s: %s", total, "; ".join(problems[:_LISTED]))

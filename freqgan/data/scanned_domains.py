@@ -112,7 +112,7 @@ class ScannedDomains(ImageDataset, TwoDomains):
 
     def _scanned(self, root: Path, layout: Layout, setting: str) -> ScannedFolder:
         size = "whole" if self.fit == "whole" else "x".join(map(str, self.load_size))
-        folder = ScannedFolder(
+        return ScannedFolder(
             root,
             layout,
             max_pixels=self.max_pixels,
@@ -120,13 +120,16 @@ class ScannedDomains(ImageDataset, TwoDomains):
             cache=self.cache_dir / "domains" / size,
             setting=setting,
         )
+
+    def _tell(self, folder: ScannedFolder) -> None:
+        """Logs what kinds of images there are, once for all splits of a folder."""
         scan, shapes = folder.scan, sorted(set(folder.scan.sizes) - {(0, 0)}, key=lambda size: size[0] * size[1])
-        if shapes:
-            (width, height), (most, highest) = shapes[0], shapes[-1]
-            sizes = f"of {width}x{height}" + (f" to {most}x{highest}" if len(shapes) > 1 else "")
-            text = "%s=%s: %d images %s pixels, %d of them without colour, %d bits"
-            _log.info(text, setting, root, len(folder.names), sizes, scan.grey, scan.depth)
-        return folder
+        if self.split == "val" or not shapes:
+            return
+        (width, height), (most, highest) = shapes[0], shapes[-1]
+        sizes = f"of {width}x{height}" + (f" to {most}x{highest}" if len(shapes) > 1 else "")
+        text = "%s=%s: %d images %s pixels, %d of them without colour, %d bits"
+        _log.info(text, folder.setting, folder.root, len(folder.names), sizes, scan.grey, scan.depth)
 
     def _tensor(self, folder: ScannedFolder, row: int) -> Tensor:
         pixels = as_tensor(folder.pixels(row))

@@ -42,6 +42,7 @@ class SideBySide(ScannedDomains):
         assert self.root is not None
         self._a = self._scanned(self.root, Half(self._layout("a"), right=self.left == "b"), "data.root")
         self._b = self._scanned(self.root, Half(self._layout("b"), right=self.left == "a"), "data.root")
+        self._tell(self._a)
         self._rows_a, self.skipped = self._a.rows(self.split, val_fraction=self.val_fraction, on_error=self.on_error)
         self._rows_b = self._rows_a
 
