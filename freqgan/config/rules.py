@@ -52,6 +52,13 @@ def stage_can_be_built(config: Config) -> Iterator[str]:
         yield from error.lines
 
 
+def captions_are_drawn(config: Config) -> Iterator[str]:
+    """Encoders read one caption of an image at a time."""
+    stage = config["data"].get("augment") or {}
+    if "encoders" in config["model"] and stage.get("caption") != "one":
+        yield "model.encoders read one caption for each image: set data.augment.caption=one, of data that have captions"
+
+
 def folders_can_be_written(config: Config) -> Iterator[str]:
     """Runs and caches have a place: the part of their path that exists is a folder of this user's."""
     for name in ("output_dir", "cache_dir"):
@@ -91,6 +98,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     overrides_belong_to_resume,
     stop_has_something_to_go_by,
     stage_can_be_built,
+    captions_are_drawn,
     folders_can_be_written,
     phases_load_what_is_there,
     model_fits,
