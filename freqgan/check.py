@@ -50,7 +50,7 @@ def budget(settings: dict[str, Any], system: System, hardware: Hardware) -> Tabl
     """Images, steps, memory and time."""
     data, limits = settings["data"], settings["budget"]
     shape = (data["batch_size"], data["channels"], data["image_size"], data["image_size"])
-    cost = step_cost(system, {"image": torch.empty(shape, device="meta")})
+    cost = step_cost(system, {"image": torch.empty(shape, device="meta"), "caption": [""] * shape[0]})
     activations = cost.activation_bytes * (0.6 if hardware.bf16 else 1.0)
     memory = BASE_GIB + (activations + cost.state_bytes) / 2**30
     device = torch.device("cuda" if hardware.on_gpu else "cpu")

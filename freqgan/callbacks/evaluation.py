@@ -11,14 +11,20 @@ import pytorch_lightning as pl
 from freqgan.callbacks.checkpoint_store import CheckpointStore
 from freqgan.callbacks.journal import Journal
 from freqgan.callbacks.stopping import Plateau
-from freqgan.metrics import GenerationProtocol, NoEvaluation, RestorationProtocol, higher_is_better
+from freqgan.metrics import (
+    GenerationProtocol,
+    NoEvaluation,
+    RestorationProtocol,
+    RetrievalProtocol,
+    higher_is_better,
+)
 from freqgan.runs import RunDirectory, write_json
 from freqgan.systems import Clock, System
 from freqgan.systems.parallel import broadcast
 
 log = logging.getLogger(__name__)
 
-Protocol = GenerationProtocol | RestorationProtocol | NoEvaluation
+Protocol = GenerationProtocol | RestorationProtocol | RetrievalProtocol | NoEvaluation
 
 SHARE = 0.2  # of the budget, between two judgements
 

@@ -24,6 +24,9 @@ DIRECTIONS: dict[str, Direction] = {
     "psnr": "higher",
     "ssim": "higher",
     "lr_consistency_psnr": "higher",
+    "retrieval_r1": "higher",
+    "retrieval_r5": "higher",
+    "retrieval_r10": "higher",
 }
 
 

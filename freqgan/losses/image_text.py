@@ -1,4 +1,4 @@
-"""Matching of images with their captions: among all captions of a batch an image finds its own, and the other way round.
+"""Matching of images and captions: each finds its own among all those of a batch.
 
 Reference: Xu et al., "AttnGAN", 2018, §3.2, eq. 7 to 13 (DAMSM), as its published code has them: R(Q, D) is
 log Σ exp(γ₂ · cosine) without the paper's power 1/γ₂. The values are the published ones; what differs is that a

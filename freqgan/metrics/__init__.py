@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from freqgan.metrics.protocols import GenerationProtocol, NoEvaluation, higher_is_better
 from freqgan.metrics.restoration import RestorationProtocol
+from freqgan.metrics.retrieval import RetrievalProtocol
 
 if TYPE_CHECKING:
     from freqgan.metrics.band_statistics import BandStatisticsDistance
@@ -25,6 +26,7 @@ __all__ = [
     "GenerationProtocol",
     "NoEvaluation",
     "RestorationProtocol",
+    "RetrievalProtocol",
     "SpectrumDistance",
     "higher_is_better",
 ]

@@ -28,7 +28,10 @@ _log = logging.getLogger(__name__)
 _DEFINITION = 1  # of the statistics in the cache; counted up when one of them changes its meaning
 
 _OF_NEIGHBOURS = ("precision", "recall", "density", "coverage")
-_RISING = (*_OF_NEIGHBOURS, "diversity", "psnr", "ssim", "lr_consistency_psnr")
+_RISING = (
+    *(*_OF_NEIGHBOURS, "diversity", "psnr", "ssim", "lr_consistency_psnr"),
+    *("retrieval_r1", "retrieval_r5", "retrieval_r10"),
+)
 
 Generate = Callable[[int, int], Tensor]
 Real = Callable[[], Iterable[Tensor]]

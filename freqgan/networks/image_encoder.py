@@ -44,8 +44,8 @@ class ImageEncoder(nn.Module, ABC):
 class ResidualImageEncoder(ImageEncoder):
     """A small ResNet (He et al. 2016) to be trained with its text encoder; it sees where a pixel is, as CoordConv does.
 
-    A convolution halves the image, residual blocks halve it further while no side falls below `region_side`: this is the
-    map of regions. One more block halves it again, and the mean over that map is the overall vector.
+    A convolution halves the image, residual blocks halve it further while no side falls below `region_side`: this is
+    the map of regions. One more block halves it again, and the mean over that map is the overall vector.
 
     Args:
         image_size: side that images are resized to, with antialiasing.

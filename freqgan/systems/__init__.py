@@ -6,6 +6,7 @@ from freqgan.systems.clock import Clock
 from freqgan.systems.examples import Examples
 from freqgan.systems.feature_reading import FeatureReading
 from freqgan.systems.frequency_gan import FrequencyGAN
+from freqgan.systems.image_text_encoder import ImageTextEncoder
 from freqgan.systems.optimizers import SGD, Adam, Optimizers, RMSprop
 from freqgan.systems.restoring import Restoring
 from freqgan.systems.rules import Rules
@@ -20,6 +21,7 @@ __all__ = [
     "Examples",
     "FeatureReading",
     "FrequencyGAN",
+    "ImageTextEncoder",
     "Optimizers",
     "RMSprop",
     "Restoring",

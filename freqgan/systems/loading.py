@@ -31,7 +31,7 @@ def loaded(load: Load | None, networks: Mapping[Player, nn.Module]) -> list[tupl
         if not weights:
             outer = sorted({".".join(name.split(".")[:2]) for name in state})
             raise UserError(f"model.phases: load.parts: {path} has no {theirs}, it has {', '.join(outer)}")
-        _refuse_misfit(path, ours, submodule(networks, ours), theirs, weights)
+        refuse_misfit(path, ours, submodule(networks, ours), theirs, weights)
         found.append((ours, weights))
     return found
 
@@ -50,6 +50,26 @@ def take(load: Load | None, networks: Mapping[Player, nn.Module], average: nn.Mo
             submodule({"generator": average}, part).load_state_dict(weights)
 
 
+def refuse_misfit(path: Path, ours: str, module: nn.Module, theirs: str, weights: Mapping[str, Tensor]) -> None:
+    """Raises a UserError unless weights are exactly those of a module.
+
+    Args:
+        path: the checkpoint they are from.
+        ours: what the module is called.
+        module: to be filled.
+        theirs: what the weights are called in the checkpoint.
+        weights: without that name.
+    """
+    own = module.state_dict()
+    different = [n for n in sorted(own.keys() | weights.keys()) if n not in own or n not in weights]
+    different += [n for n in own if n in weights and own[n].shape != weights[n].shape]
+    if different:
+        raise UserError(
+            f"{theirs} of {path} does not fit {ours} of this model: {len(different)} weights differ, the first is "
+            f"{different[0]}: choose other parts, or the same settings for both"
+        )
+
+
 def _state(load: Load) -> tuple[Path, dict[str, Tensor]]:
     path = Path(load["run"]).expanduser()
     if path.is_dir():
@@ -62,14 +82,3 @@ def _state(load: Load) -> tuple[Path, dict[str, Tensor]]:
         average, prefix = content["ema"], "ema.module."
         state |= {f"generator.{n.removeprefix(prefix)}": x for n, x in average.items() if n.startswith(prefix)}
     return path, state
-
-
-def _refuse_misfit(path: Path, ours: str, module: nn.Module, theirs: str, weights: Mapping[str, Tensor]) -> None:
-    own = module.state_dict()
-    different = [n for n in sorted(own.keys() | weights.keys()) if n not in own or n not in weights]
-    different += [n for n in own if n in weights and own[n].shape != weights[n].shape]
-    if different:
-        raise UserError(
-            f"{theirs} of {path} does not fit {ours} of this model: {len(different)} weights differ, the first is "
-            f"{different[0]}: choose other parts, or the same settings for both"
-        )

@@ -1,13 +1,13 @@
 """How systems are measured: those whose samples stand for themselves, and those that make images of images."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from freqgan.errors import UserError
-from freqgan.metrics import GenerationProtocol, RestorationProtocol
+from freqgan.metrics import GenerationProtocol, NoEvaluation, RestorationProtocol, RetrievalProtocol
 from freqgan.systems.rules import Scores
 
 
@@ -37,6 +37,7 @@ def measure_samples(
         raise UserError(
             "metrics=restoration compares images with their originals, samples have none: set metrics=generation"
         )
+    _refuse_retrieval(protocol, "set metrics=generation")
     values: Scores = protocol.evaluate(
         samples,
         lambda: data.evaluation_images(split),
@@ -72,6 +73,36 @@ def measure_restored(
         raise UserError(
             "metrics=generation judges images made of chance, these have originals: set metrics=restoration"
         )
+    _refuse_retrieval(protocol, "set metrics=restoration")
     fingerprint = f"{data.fingerprint()}_{split}"
     values: Scores = protocol.evaluate(restore, pairs, fingerprint=fingerprint, cache_dir=cache_dir)
     return values
+
+
+def measure_retrieval(
+    images: Callable[[Tensor], Tensor],
+    captions: Callable[[Sequence[str]], Tensor],
+    pairs: Callable[[], Iterable[Mapping[str, Any]]],
+    protocol: Any,
+) -> Scores:
+    """Runs a protocol of `freqgan.metrics` on vectors of images and captions.
+
+    Args:
+        images: to their vectors.
+        captions: to their vectors.
+        pairs: samples with `image` and all captions, one by one.
+        protocol: what is measured.
+
+    Raises:
+        UserError: the protocol judges something else.
+    """
+    if isinstance(protocol, NoEvaluation):
+        return {}
+    if not isinstance(protocol, RetrievalProtocol):
+        raise UserError("this model makes no images, it finds them: set metrics=retrieval")
+    return protocol.evaluate(images, captions, pairs)
+
+
+def _refuse_retrieval(protocol: Any, fix: str) -> None:
+    if isinstance(protocol, RetrievalProtocol):
+        raise UserError(f"metrics=retrieval judges vectors of images and captions, this model makes images: {fix}")

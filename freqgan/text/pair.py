@@ -65,7 +65,7 @@ class EncoderPair(nn.Module):
         self.settings.copy_(self.digest())
 
     def keep(self, captions: Iterable[str], *, cache_dir: str | Path) -> None:
-        """Has a frozen text encoder's vectors of these captions made once and kept on disk; of another, does nothing."""
+        """Has a frozen text encoder encode these captions once and keeps the vectors on disk; else does nothing."""
         if self.frozen_text and not isinstance(self.text, CachedEncoder):
             self.text = CachedEncoder(self.text, captions, cache_dir=cache_dir)
 
