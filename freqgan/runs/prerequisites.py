@@ -22,7 +22,7 @@ def missing_runs(settings: Mapping[str, Any]) -> Iterator[str]:
     if place is None:
         yield f"model.encoders_run is not set: train encoders, as {command} does, and set it to their run directory"
     else:
-        yield f"model.encoders_run={place} holds no finished run: train the encoders first, {command}, or name their run"
+        yield f"model.encoders_run={place} holds no finished run: train them first, {command}, or name their run"
 
 
 def _experiment(place: str | None) -> str:

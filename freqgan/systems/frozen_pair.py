@@ -18,6 +18,8 @@ from freqgan.systems.pair_loading import read_pair
 from freqgan.systems.rules import Batch, Terms
 from freqgan.text import EncoderPair, Text
 
+ALONE = "a batch of one image and its caption has no others that they could be told from"
+
 
 @final
 class FrozenPair(nn.Module):
@@ -64,13 +66,15 @@ class FrozenPair(nn.Module):
         """The captions of a batch as vectors, and which of the global batch may stand against which images.
 
         Raises:
-            UserError: it has not one caption for each image.
+            UserError: it has not one caption for each image, or a single image, which can be told from no other.
         """
         captions = batch.get("caption")
         if captions is None or not all(isinstance(caption, str) for caption in captions):
             fix = "set data.augment.caption=one, with data=captioned_folder, openmoji, scenes or shards"
             raise UserError(f"a batch needs one caption for each image: {fix}")
         allowed = allowed_pairs(captions, batch.get("class"), device=self.pair.settings.device)
+        if len(allowed) < 2:
+            raise UserError(f"{ALONE}: set data.batch_size to at least twice model.accumulate")
         return self.pair.encode_text(captions), allowed
 
     def matching(self, images: Float[Tensor, "b c h w"], text: Text, allowed: Allowed, kinds: Collection[str]) -> Terms:
