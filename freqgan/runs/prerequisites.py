@@ -18,16 +18,15 @@ def missing_runs(settings: Mapping[str, Any]) -> Iterator[str]:
     place = model.get("encoders_run")
     if "encoders_run" not in model or (place is not None and newest_run(place) is not None):
         return
-    command = f"`freqgan train experiment={_ENCODERS}/{_experiment(place)}`"
     if place is None:
-        yield f"model.encoders_run is not set: train encoders, as {command} does, and set it to their run directory"
+        yield f"model.encoders_run is not set: train encoders, {_command(place)}, and set it to their run directory"
     else:
-        yield f"model.encoders_run={place} holds no finished run: train them first, {command}, or name their run"
+        yield f"model.encoders_run={place} holds no finished run: train them, {_command(place)}, or name their run"
 
 
-def _experiment(place: str | None) -> str:
-    """The experiment whose runs lie in a folder of that name; otherwise one that needs no data."""
+def _command(place: str | None) -> str:
+    """What trains encoders whose runs lie in a folder of that name; otherwise an example that needs no data."""
     for file in sorted((shipped_conf() / "experiment" / _ENCODERS).glob("*.yaml")):
         if place is not None and yaml.safe_load(file.read_text(encoding="utf-8")).get("name") == Path(place).name:
-            return file.stem
-    return "scenes"
+            return f"`freqgan train experiment={_ENCODERS}/{file.stem}`"
+    return f"as `freqgan train experiment={_ENCODERS}/scenes` does for scenes"
