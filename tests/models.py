@@ -17,6 +17,11 @@ BRANCH_SR = [
     *("model.discriminator.stages=2", "model.discriminator.norm=none", "model.terms.generator.adversarial=0.1"),
     *("model.perceptual.network.image_size=32", "model.examples=4"),
 ]
+IMAGE_TEXT_ENCODER = [
+    *("model=image_text_encoder", "data.augment.caption=one", "model.encoders.text.vocabulary_size=128"),
+    *("model.encoders.text.dim=8", "model.encoders.text.embedding_dim=8", "model.encoders.text.dropout=0.0"),
+    *("model.encoders.image.dim=8", "model.encoders.image.channels=4", "model.examples=4"),
+]
 # The second phase begins with optimisers that remember nothing.
 LATER = "{fresh_optimizers: true, optim: {lr: %s}}"
 SPECTRUM_FIRST = (
@@ -49,6 +54,7 @@ MODELS = {
     "condition": [*FREQUENCY_GAN, *NO_NORMS, *FEATURES, "model.features.use=condition"],
     "stages": [*FREQUENCY_GAN, *NO_NORMS, f"model.phases=[{SPECTRUM_FIRST}, {LATER % 0.02}]"],
     "branch_sr": BRANCH_SR,
+    "image_text_encoder": IMAGE_TEXT_ENCODER,
     "relativistic": [*BRANCH_SR, "loss=relativistic_average", "model.supervision=last"],
     "warm_start": [
         # Signs of differences, of which L1's gradients are made, turn by a last digit.

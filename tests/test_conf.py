@@ -25,7 +25,10 @@ OPTIONS = {group: list(WORDS.options(group)) for group in (*GROUPS, *INNER) if g
 DELTAS = [(group, option) for group in ("experiment", "debug") for option in OPTIONS[group]]
 NEEDED = {
     option: ["data.root=pictures"]
-    for option in ("frequency_gan/folder", *(f"branch_sr/{name}" for name in ("x4_small", "x4_small_gan", "x4_large")))
+    for option in (
+        *("frequency_gan/folder", "image_text_encoder/folder"),
+        *(f"branch_sr/{name}" for name in ("x4_small", "x4_small_gan", "x4_large")),
+    )
 }
 NEEDED_BY_VERB = {
     "pack": ["root=pictures", "output=shards"],

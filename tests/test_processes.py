@@ -31,18 +31,21 @@ VARIANTS = {
 }
 # Of those among them with batch norm, whose statistics are those of all processes.
 BATCH_NORM = {"frequency_gan": BATCH_NORMS, "branch_sr": ["model.discriminator.norm=batch"]}
+# Of models without a discriminator; a part of the batch is another one on two processes, and its captions with it.
+ALONE = {"image_text_encoder": {"batch_norm": [], "clip": VARIANTS["clip"]}}
 SIXTEEN_STEPS = [
     *("budget.images=64", "optim=sgd", "hardware.precision=float32", "log_every_steps=4", "checkpoint.keep=20"),
 ]
 SEVERAL = ["hardware=multi_node", "hardware.accelerator=cpu", "hardware.threads=1"]
 OPTIONS = Vocabulary((shipped_conf(),)).options("model")
+LAST = ("to_image.weight", "to_overall.weight")
 FAST = ("r1", "batch_norm")  # the others are slow tests
 
 
 def cases() -> Iterator[Any]:
     """Every option under every variant, those with batch norm also under two of them with it; other models as is."""
     for model, settings in MODELS.items():
-        variants = VARIANTS if model in OPTIONS else {"plain": []}
+        variants = ALONE.get(model, VARIANTS) if model in OPTIONS else {"plain": []}
         if norm := BATCH_NORM.get(model):
             variants = variants | {"batch_norm": norm, "batch_norm_r1": [*norm, *VARIANTS["r1"]]}
         for name, variant in variants.items():
@@ -77,7 +80,7 @@ def test_two_processes_have_the_weights_of_one(settings: list[str], tmp_path: Pa
     together, _ = run_of(tmp_path / "two", torchrun(2), *settings)
     expected = weights(alone)
     start = read_checkpoint(alone.path / "checkpoints" / "images_0.ckpt")["state_dict"]
-    moved = [(expected[name] - start[name]).abs().max() for name in start if name.endswith("to_image.weight")]
+    moved = [(expected[name] - start[name]).abs().max() for name in start if name.endswith(LAST)]
     assert max(moved) > 1e-4, "equal weights say nothing if they have hardly moved"
     for name, value in weights(together).items():
         torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-5, msg=lambda text, n=name: f"{n}: {text}")

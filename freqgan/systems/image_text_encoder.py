@@ -88,7 +88,7 @@ class ImageTextEncoder(System):
     def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
         """Both losses."""
         allowed = allowed_pairs(batch["caption"], batch.get("class"), device=self.device)
-        self.notes["generator/wrong_captions"] = allowed.sum(1).float().mean() - 1
+        self.notes["batch/wrong_captions"] = allowed.sum(1).float().mean() - 1
         terms: Terms = {}
         if self.wants("generator", "sentence"):
             terms["sentence"] = sentence_matching(

@@ -6,6 +6,7 @@ from freqgan.metrics import higher_is_better
 BY_A_PROTOCOL = (
     *("fd", "fid", "kid", "precision", "recall", "density", "coverage"),
     *("psnr", "ssim", "gmsd", "perceptual", "lpips", "lr_consistency_psnr"),
+    *("retrieval_r1", "retrieval_r5", "retrieval_r10"),
     *(f"{kind}_distance" for kind in ("spectrum", "detail", "grey", "colour", "band")),
 )
 
