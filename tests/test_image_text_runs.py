@@ -1,4 +1,4 @@
-"""A whole run of the image-text encoder on scenes: trained, judged again, looked at, and read as another model's part."""
+"""A run of the image-text encoder on scenes: trained, judged again, looked at, and read as a part of another model."""
 
 import json
 from pathlib import Path

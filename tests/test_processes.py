@@ -34,7 +34,7 @@ BATCH_NORM = {"frequency_gan": BATCH_NORMS, "branch_sr": ["model.discriminator.n
 # Of models that match captions: a part of the batch is another one on two processes, and its captions with it.
 MATCHING = {name: variant for name, variant in VARIANTS.items() if name != "accumulate"}
 OTHERS = {
-    "image_text_encoder": {"batch_norm": [], "clip": VARIANTS["clip"]},  # it has no discriminator
+    "image_text_encoder": {"batch_norm": ["optim.lr=0.002"], "clip": VARIANTS["clip"]},  # it has no discriminator
     "staged_text_gan": MATCHING,
     "stacked_text_gan": MATCHING,
 }

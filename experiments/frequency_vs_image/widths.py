@@ -9,11 +9,10 @@ Two widths are set: `channels`, which doubles at every halving, is the least one
 import argparse
 import re
 from bisect import bisect_left
-from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import torch
+from omegaconf import DictConfig
 
 from freqgan.config import build_model, resolve
 from freqgan.config.application import compose
@@ -32,23 +31,27 @@ def arms(folder: str) -> list[str]:
     return sorted(names, key=lambda name: name != BASELINE)
 
 
-def settings_of(folder: str, arm: str) -> dict[str, Any]:
-    return resolve(compose("train", [f"experiment={folder}/{arm}"], folder=str(CONF)))
+def settings_of(folder: str, arm: str) -> DictConfig:
+    return compose("train", [f"experiment={folder}/{arm}"], folder=str(CONF))
 
 
-def parameters(settings: dict[str, Any], player: str) -> int:
+def parameters(settings: DictConfig, player: str) -> int:
     """Trained numbers of a player; nothing is allocated."""
     with torch.device("meta"):
-        system = build_model(settings, seed=1)
+        system = build_model(resolve(settings), seed=1)
     return sum(p.numel() for p in system.players()[player].parameters())
 
 
-def fitted(settings: dict[str, Any], player: str, target: int) -> tuple[int, int]:
+def set_widths(settings: DictConfig, player: str, widths: tuple[int, int]) -> None:
+    settings.model[player].update(zip(("channels", "max_channels"), widths, strict=True))
+
+
+def fitted(settings: DictConfig, player: str, target: int) -> tuple[int, int]:
     """`channels` and `max_channels` whose parameters are nearest to the target; ends the script if none are near."""
-    settings = deepcopy(settings)
+    settings = settings.copy()
 
     def count(channels: int, widest: int) -> int:
-        settings["model"][player] |= {"channels": channels, "max_channels": widest}
+        set_widths(settings, player, (channels, widest))
         return parameters(settings, player)
 
     channels = 4 + bisect_left(range(4, WIDEST), target, key=lambda channels: count(channels, WIDEST))
@@ -81,7 +84,7 @@ def main() -> None:
             settings = settings_of(folder, arm)
             for player, target in targets.items():
                 channels, widest = fitted(settings, player, target)
-                settings["model"][player] |= {"channels": channels, "max_channels": widest}
+                set_widths(settings, player, (channels, widest))
                 off = parameters(settings, player) / target - 1
                 print(
                     f"{folder}/{arm}: model.{player}.channels={channels} model.{player}.max_channels={widest}", end=""

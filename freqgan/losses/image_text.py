@@ -109,7 +109,8 @@ def word_region_scores(
     squares = (looking @ (regions.transpose(1, 2) @ regions) * looking).sum(2).unflatten(1, mask.shape)
     lengths = squares.clamp_min(EPS**2).sqrt() * torch.linalg.vector_norm(words, dim=2)
     cosines = along / lengths.clamp_min(EPS)
-    return (gamma2 * cosines).masked_fill(~mask, -torch.inf).logsumexp(2)
+    scores: Tensor = (gamma2 * cosines).masked_fill(~mask, -torch.inf).logsumexp(2)
+    return scores
 
 
 def allowed_pairs(

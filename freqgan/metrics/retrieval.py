@@ -150,7 +150,7 @@ def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def _captions(pair: Mapping[str, Any]) -> list[str]:
-    captions: list[str] = pair["caption"][0] if "caption" in pair else []
+    captions: list[str] | str = pair["caption"][0] if "caption" in pair else []
     if not captions or isinstance(captions, str):
         raise UserError("metrics=retrieval needs all captions of every image: choose data=captioned_folder or scenes")
     return captions

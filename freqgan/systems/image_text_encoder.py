@@ -134,15 +134,13 @@ class ImageTextEncoder(System):
 
     def overall_of(self, images: Tensor, *, weights: Weights = "ema") -> Tensor:
         """Vectors (b, d) of images (b, c, h, w) in [-1, 1]."""
-        with self.kept_generator(weights) as pair:
-            vectors: Tensor = pair.image_features(images.to(self.device)).overall
-        return vectors
+        with self.kept_generator(weights):
+            return self.generator.image_features(images.to(self.device)).overall
 
     def sentences_of(self, captions: Sequence[str], *, weights: Weights = "ema") -> Tensor:
         """Vectors (b, d) of captions."""
-        with self.kept_generator(weights) as pair:
-            vectors: Tensor = pair.encode_text(captions).sentence
-        return vectors
+        with self.kept_generator(weights):
+            return self.generator.encode_text(captions).sentence
 
     def describe(self) -> list[dict[str, str | int]]:
         """A row per encoder; of a frozen one, the trained weights alone count."""
