@@ -146,7 +146,8 @@ class CommandLine:
             UserError: it is no `key=value`, or chooses what there is not.
         """
         if "=" not in text and not text.startswith("~"):
-            near = nearest(text, [f"{group}={option}" for group in self.defaults for option in self._options(group)])
+            choices = [f"{group}={option}" for group in self.defaults for option in self._options(group)]
+            near = next((choice for choice in choices if choice.endswith(f"={text}")), None) or nearest(text, choices)
             raise UserError(f"{text}: wanted key=value" + (f", did you mean {near}?" if near else ""))
         key, _, value = text.partition("=")
         try:
