@@ -33,6 +33,10 @@ VARIANTS = {
 BATCH_NORM = {"frequency_gan": BATCH_NORMS, "branch_sr": ["model.discriminator.norm=batch"]}
 # Of models that match captions: a part of the batch is another one on two processes, and its captions with it.
 MATCHING = {name: variant for name, variant in VARIANTS.items() if name != "accumulate"}
+# The vectors that spectral norm goes on with make much of a last digit of the penalty's second derivatives.
+MATCHING["wgan_gp"] = [
+    *(*VARIANTS["wgan_gp"], "model.discriminator.norm=batch", "loss.gradient_penalty=1.0", "optim.lr=0.001"),
+]
 OTHERS = {
     "image_text_encoder": {"batch_norm": ["optim.lr=0.002"], "clip": VARIANTS["clip"]},  # it has no discriminator
     "staged_text_gan": MATCHING,
