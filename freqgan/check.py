@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from freqgan import config
+from freqgan.data.base import height_and_width
 from freqgan.hardware import Hardware
 from freqgan.runs.prerequisites import missing_runs
 from freqgan.systems import System
@@ -49,7 +50,7 @@ def networks(system: System) -> Table:
 def budget(settings: dict[str, Any], system: System, hardware: Hardware) -> Table:
     """Images, steps, memory and time."""
     data, limits = settings["data"], settings["budget"]
-    shape = (data["batch_size"], data["channels"], data["image_size"], data["image_size"])
+    shape = (data["batch_size"], data["channels"], *height_and_width(data["image_size"]))
     cost = step_cost(system, {"image": torch.empty(shape, device="meta"), "caption": [""] * shape[0]})
     activations = cost.activation_bytes * (0.6 if hardware.bf16 else 1.0)
     memory = BASE_GIB + (activations + cost.state_bytes) / 2**30

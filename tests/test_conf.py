@@ -30,6 +30,10 @@ NEEDED = {
         *(f"branch_sr/{name}" for name in ("x4_small", "x4_small_gan", "x4_large")),
     )
 }
+ROOTS_OF = {
+    **dict.fromkeys(("image_folder", "shards", "super_resolution", "side_by_side", "map_tiles"), ("root",)),
+    **dict.fromkeys(("paired_folders", "unpaired_folders"), ("root", "root_b")),
+}
 NEEDED_BY_VERB = {
     "pack": ["root=pictures", "output=shards"],
     "upscale": ["run=somewhere", "input=photos", "output=large"],
@@ -89,7 +93,7 @@ def test_the_options_that_a_primary_config_chooses_exist(verb: str) -> None:
 
 @pytest.mark.parametrize("choices", TOGETHER, ids=" ".join)
 def test_options_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
-    needed = ["data.root=x"] if {"data=image_folder", "data=shards", "data=super_resolution"} & {*choices} else []
+    needed = [f"data.{root}=x" for data, roots in ROOTS_OF.items() if f"data={data}" in choices for root in roots]
     kept = [choice for choice in choices if not {*choices} >= OPPOSED or choice != "stop=plateau"]
     config.check(compose("train", *kept, *needed))
 

@@ -1,22 +1,19 @@
 """Crops of large images, each with the same place at fewer pixels or degraded in another way."""
 
-import os
-import zlib
 from math import ceil
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from freqgan.data.augment import is_raster
 from freqgan.data.base import Sample
 from freqgan.data.cache import digest
+from freqgan.data.crops import drawn_by_name, part, sized, turned
 from freqgan.data.degradations import Degradation
 from freqgan.data.degradations.base import to_depth_of
 from freqgan.data.stage import Stage
 from freqgan.errors import UserError
 from freqgan.ops.keyed_random import numpy_generator
-from freqgan.ops.resample import mirrored
 
 
 class AlignedCrops(Stage):
@@ -37,6 +34,8 @@ class AlignedCrops(Stage):
     Raises:
         UserError: the scale divides the size of the crops not, or is not that of the degradation.
     """
+
+    crops = True
 
     def __init__(
         self,
@@ -69,7 +68,7 @@ class AlignedCrops(Stage):
         top, left = (int(random.integers(n - side + 1)) for n in (height, width))
         flip, quarters = self.flip and random.random() < 0.5, int(random.integers(4)) if self.rotate else 0
         crop = {
-            name: _part(value, top, left, side, side, 1 if name == "image_low" else self.scale)
+            name: part(value, top, left, side, side, 1 if name == "image_low" else self.scale)
             if is_raster(value)
             else value
             for name, value in sample.items()
@@ -77,14 +76,14 @@ class AlignedCrops(Stage):
         if self.degradation is not None and "image_low" not in sample:
             draws = numpy_generator(seed, "degradation", position)
             crop["image_low"] = self._low(sample["image"], top, left, side, side, draws)
-        return {name: _turned(value, flip, quarters) if is_raster(value) else value for name, value in crop.items()}
+        return {name: turned(value, flip, quarters) if is_raster(value) else value for name, value in crop.items()}
 
     def evaluated(self, sample: Sample) -> Sample:
         """All of the image, cut to multiples of the scale, and its low image, whose draws hang on its name."""
         sample = self._fitted(sample, self.scale)
         if self.degradation is not None and "image_low" not in sample:
             height, width = (n // self.scale for n in sample["image"].shape[-2:])
-            draws = numpy_generator(0, "degradation", zlib.crc32(os.fsencode(sample.get("name", ""))))
+            draws = drawn_by_name(sample.get("name", ""))
             sample["image_low"] = self._low(sample["image"], 0, 0, height, width, draws)
         return sample
 
@@ -104,7 +103,8 @@ class AlignedCrops(Stage):
             factor = 1 if of_low else self.scale
             # A single image that is smaller than the crop is mirrored at its own edge, before anything is cut off.
             edges = [n * factor if low is not None or n * self.scale >= least else 0 for n in units]
-            fitted[name] = _sized(sample[name], edges, least // self.scale * factor)
+            side = least // self.scale * factor
+            fitted[name] = sized(sample[name], edges, (side, side))
         return fitted
 
     def _low(self, image: Tensor, top: int, left: int, height: int, width: int, random: np.random.Generator) -> Tensor:
@@ -112,29 +112,6 @@ class AlignedCrops(Stage):
         assert self.degradation is not None
         margin = ceil(self.degradation.reach / self.scale)
         above, before = min(margin, top), min(margin, left)
-        region = _part(image, top - above, left - before, above + height + margin, before + width + margin, self.scale)
+        region = part(image, top - above, left - before, above + height + margin, before + width + margin, self.scale)
         low = self.degradation(region, random)
         return to_depth_of(image, low[..., above : above + height, before : before + width])
-
-
-def _part(image: Tensor, top: int, left: int, height: int, width: int, factor: int) -> Tensor:
-    """A part of an image, up to its borders, in units of `factor` pixels."""
-    rows = slice(top * factor, (top + height) * factor)
-    return image[..., rows, left * factor : (left + width) * factor]
-
-
-def _sized(image: Tensor, edges: list[int], least: int) -> Tensor:
-    """An image cut at two edges (0 is its own), and mirrored there where it is then smaller than `least`."""
-    height, width = (edge or n for edge, n in zip(edges, image.shape[-2:], strict=True))
-    image = image[..., :height, :width]
-    if min(height, width) >= least:
-        return image
-    rows, columns = (torch.from_numpy(mirrored(np.arange(max(n, least)), n)) for n in (height, width))
-    return image[..., rows[:, None], columns]
-
-
-def _turned(image: Tensor, flip: bool, quarters: int) -> Tensor:
-    # NumPy turns by views, so that all is one copy; torch copies at each turn, at half the speed.
-    pixels = image.numpy()
-    turned = np.rot90(pixels[..., ::-1] if flip else pixels, quarters, (-2, -1))
-    return torch.from_numpy(np.array(turned, order="C"))

@@ -73,9 +73,10 @@ class Augment(Stage):
             for transform in self.transforms:
                 wrapped = transform(wrapped)
         result = {name: value.as_subclass(Tensor) if is_raster(value) else value for name, value in wrapped.items()}
-        got, wanted = tuple(result["image"].shape), tuple(sample["image"].shape)
-        if got != wanted:
-            raise UserError(f"data.augment.transforms made an image {got} of {wanted}: the size must stay as it is")
+        for name in filter(lambda name: is_raster(sample[name]), sample):
+            got, wanted = tuple(result[name].shape), tuple(sample[name].shape)
+            if got != wanted:
+                raise UserError(f"data.augment.transforms made an image {got} of {wanted}: the size must stay as it is")
         return result
 
 

@@ -28,7 +28,9 @@ class ImageDataset(Dataset[Sample], ABC):
     Args:
         root: folder or files, for the sources that read any.
         low_root: folder of the same images with fewer pixels, for the sources that read one.
-        image_size: side of the square images; with images of any size, of the crops that training makes.
+        root_b: folder of the images of domain B, for the sources that read one.
+        image_size: side of the square images; with images of any size, of the crops that training makes. Where a
+            source has rectangles, it may be height and width.
         channels: 1 (grey) or 3 (RGB).
         split: which part, told by a hash of each item's name.
         val_fraction: share of names that are validation.
@@ -40,7 +42,11 @@ class ImageDataset(Dataset[Sample], ABC):
     """What `root` is; None for sources without."""
     reads_low: ClassVar[bool] = False
     """Whether `low_root` is read."""
-    any_size: ClassVar[bool] = False
+    reads_b: ClassVar[bool] = False
+    """Whether `root_b` is read, which is then needed."""
+    rectangles: ClassVar[bool] = False
+    """Whether `image_size` may be a height and a width."""
+    any_size: bool = False
     """Whether the images are of any size, and not squares of `image_size`."""
     num_classes: int | None = None
     """Values that label maps take, 0 included; None without label maps."""
@@ -48,18 +54,19 @@ class ImageDataset(Dataset[Sample], ABC):
     def __init__(
         self,
         *,
-        image_size: int,
+        image_size: int | tuple[int, int],
         channels: int = 3,
         root: str | Path | None = None,
         low_root: str | Path | None = None,
+        root_b: str | Path | None = None,
         split: Split = "all",
         val_fraction: float = 0.1,
         on_error: OnError = "raise",
         cache_dir: str | Path = "~/.cache/freqgan",
     ) -> None:
-        problems = []
-        if image_size < 1:
-            problems.append(f"data.image_size={image_size} must be at least 1")
+        size, problems = _size_and_problems(image_size)
+        if size[0] != size[1] and not self.rectangles:
+            problems.append(f"data.image_size={list(size)}: {type(self).__name__} has squares, set one number")
         if channels not in (1, 3):
             problems.append(f"data.channels={channels} must be 1 (grey) or 3 (RGB)")
         if not 0 <= val_fraction < 1:
@@ -76,11 +83,16 @@ class ImageDataset(Dataset[Sample], ABC):
             problems.append(
                 f"data.low_root={low_root} is not read by {type(self).__name__}: choose data=super_resolution"
             )
+        if self.reads_b and not root_b:
+            problems.append("data.root_b is empty, wanted the folder of domain B: set data.root_b=<folder>")
+        if root_b and not self.reads_b:
+            problems.append(f"data.root_b={root_b} is not read by {type(self).__name__}: choose data=paired_folders")
         if problems:
             raise UserError(*problems)
         self.root = Path(root).expanduser() if root else None
         self.low_root = Path(low_root).expanduser() if low_root else None
-        self.image_size, self.channels = image_size, channels
+        self.root_b = Path(root_b).expanduser() if root_b else None
+        self.size, self.image_size, self.channels = size, size[0], channels
         self.split: Split = split
         self.val_fraction, self.on_error = val_fraction, on_error
         self.cache_dir = Path(cache_dir).expanduser()
@@ -104,9 +116,32 @@ class ImageDataset(Dataset[Sample], ABC):
     def fingerprint(self) -> str:
         """A name for exactly these samples: content, size, channels and split."""
         settings = (
-            0 if self.any_size else self.image_size,
+            0 if self.any_size else self.image_size if self.size[0] == self.size[1] else self.size,
             self.channels,
             self.split,
             self.val_fraction if self.split != "all" else 0,
         )
         return digest(type(self).__name__, self.content(), *settings)
+
+
+def height_and_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    """What `image_size` says: a side, or both of them.
+
+    Raises:
+        UserError: it is neither.
+
+    >>> height_and_width(64), height_and_width((48, 64))
+    ((64, 64), (48, 64))
+    """
+    size, problems = _size_and_problems(image_size)
+    if problems:
+        raise UserError(*problems)
+    return size
+
+
+def _size_and_problems(image_size: int | tuple[int, int]) -> tuple[tuple[int, int], list[str]]:
+    sides = [image_size] * 2 if isinstance(image_size, int) else list(image_size)
+    if len(sides) == 2 and min(sides) >= 1:
+        return (sides[0], sides[1]), []
+    got = image_size if isinstance(image_size, int) else sides
+    return (0, 0), [f"data.image_size={got} must be at least 1, or [height, width] of such"]

@@ -9,7 +9,7 @@ from freqgan.data.caption_files import CaptionLayout, read_annotations, wanted
 from freqgan.data.captions import Captioned, report
 from freqgan.data.decode import MAX_PIXELS, printable
 from freqgan.data.folder_listing import list_images
-from freqgan.data.layouts import Squares
+from freqgan.data.layouts import Fitted
 from freqgan.data.pixels import as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.errors import UserError
@@ -60,7 +60,7 @@ class CaptionedFolder(ImageDataset, Captioned):
         self._notes = read_annotations(self.root, names, self.layout)
         self._folder = ScannedFolder(
             self.root,
-            Squares(self.image_size, self.channels),
+            Fitted(self.size, self.channels),
             max_pixels=self.max_pixels,
             cache_limit_gib=self.cache_limit_gib,
             cache=self.cache_dir / "captioned_folder" / f"{self.image_size}px",

@@ -3,24 +3,24 @@
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from freqgan.data.aligned_crops import AlignedCrops
 from freqgan.data.base import ImageDataset, OnError, Sample
 from freqgan.data.cache import digest
 from freqgan.data.captions import Captioned
+from freqgan.data.domains import TwoDomains
+from freqgan.data.evaluation import chosen, in_signed_range, one_by_one
 from freqgan.data.ranges import to_signed_range
 from freqgan.data.splits import Split
 from freqgan.data.stage import Stage
-from freqgan.data.stream import FAILURE, Batch, EndlessBatches, TrainingStream, collate, training_loader
+from freqgan.data.stream import FAILURE, Batch, EndlessBatches, TrainingStream, training_loader
 from freqgan.errors import FreqganError, UserError
-from freqgan.ops.keyed_random import permutation
 
 _LISTED_SKIPS = 5
 _log = logging.getLogger(__name__)
@@ -35,14 +35,17 @@ class DataModule(pl.LightningDataModule):
     Args:
         source: makes the data set when called with the facts below, such as a `_partial_` of
             `freqgan.data.OpenMoji`.
-        image_size: side of the square images, or of the crops that training makes of them.
+        image_size: side of the square images, or of the crops that training makes of them; for sources that have
+            rectangles, it may be height and width.
         scale: how many times shorter the sides of "image_low" are, where there is one.
         channels: 1 (grey) or 3 (RGB).
         num_classes: values of the source's label maps, 0 included; None for sources without.
         root: folder or files of the images, for sources that read any.
         low_root: folder of the same images with fewer pixels, for sources that read one.
+        root_b: folder of the images of domain B, for sources that read one.
         val_root: the same for the validation images; None takes `val_fraction` of `root` by a hash of the names.
         val_low_root: the low images of `val_root`.
+        val_root_b: the images of domain B that belong to `val_root`.
         val_fraction: share of the images that is never trained on.
         batch_size: images per optimiser update over all processes.
         crops_per_image: samples in succession that are of the same image, each with draws of its own.
@@ -57,14 +60,16 @@ class DataModule(pl.LightningDataModule):
         self,
         *,
         source: Callable[..., ImageDataset],
-        image_size: int,
+        image_size: int | tuple[int, int],
         scale: int = 1,
         channels: int = 3,
         num_classes: int | None = None,
         root: str | None = None,
         low_root: str | None = None,
+        root_b: str | None = None,
         val_root: str | None = None,
         val_low_root: str | None = None,
+        val_root_b: str | None = None,
         val_fraction: float = 0.1,
         batch_size: int = 64,
         crops_per_image: int = 1,
@@ -78,15 +83,20 @@ class DataModule(pl.LightningDataModule):
         wrong = [("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("seed", seed, 0)]
         wrong += [("scale", scale, 1), ("crops_per_image", crops_per_image, 1)]
         problems = [f"data.{name}={got} must be at least {least}" for name, got, least in wrong if got < least]
-        if (low_root and val_root and not val_low_root) or (val_low_root and not (low_root and val_root)):
-            given = f"data.low_root={low_root}, data.val_root={val_root} and data.val_low_root={val_low_root}"
-            problems.append(
-                f"{given}: data.val_root has low images just if data.root has: set all three, or two to null"
-            )
+        for name, kind, own, of_val in (
+            ("low_root", "low images", low_root, val_low_root),
+            ("root_b", "images of domain B", root_b, val_root_b),
+        ):
+            if (own and val_root and not of_val) or (of_val and not (own and val_root)):
+                given = f"data.{name}={own}, data.val_root={val_root} and data.val_{name}={of_val}"
+                problems.append(
+                    f"{given}: data.val_root has {kind} just if data.root has: set all three, or two to null"
+                )
         if problems:
             raise UserError(*problems)
         self.source, self.root, self.val_root = source, root, val_root
         self.low_root, self.val_low_root = low_root, val_low_root
+        self.root_b, self.val_root_b = root_b, val_root_b
         self.image_size, self.scale, self.channels, self.num_classes = image_size, scale, channels, num_classes
         self.val_fraction, self.on_error, self.cache_dir = val_fraction, on_error, cache_dir
         self.batch_size, self.crops_per_image, self.num_workers = batch_size, crops_per_image, num_workers
@@ -115,6 +125,7 @@ class DataModule(pl.LightningDataModule):
             dataset = self.source(
                 root=self.val_root if own_folder else self.root,
                 low_root=self.val_low_root if own_folder else self.low_root,
+                root_b=self.val_root_b if own_folder else self.root_b,
                 split=split if self.val_root is None else "all",
                 image_size=self.image_size,
                 channels=self.channels,
@@ -140,11 +151,13 @@ class DataModule(pl.LightningDataModule):
             UserError: fewer than that, or images of any size that nothing crops.
         """
         dataset = self.dataset("train")
-        n, cropped = len(dataset), isinstance(self.augment, AlignedCrops)
+        n, cropped = len(dataset), self.augment is not None and self.augment.crops
         if dataset.any_size and not cropped:
             name = type(dataset).__name__
             fix = "set data.augment._target_=freqgan.data.AlignedCrops or choose data=image_folder"
             raise UserError(f"data.source={name} has images of any size, and data.augment does not crop them: {fix}")
+        if isinstance(dataset, TwoDomains):
+            n = min(dataset.lengths)
         if n < (1 if cropped else self.batch_size):
             fix = f"set data.batch_size={n} or less, or add images" if n else "lower data.val_fraction or add images"
             raise UserError(f"data.batch_size={self.batch_size} is more than the {n} training images: {fix}")
@@ -172,9 +185,9 @@ class DataModule(pl.LightningDataModule):
         if dataset.any_size:
             name = type(dataset).__name__
             raise UserError(f"data.source={name} has images of any size, wanted squares: choose data=image_folder")
-        chosen = _chosen(dataset, limit)
-        for start in range(0, len(chosen), batch_size):
-            images = [dataset[index]["image"] for index in chosen[start : start + batch_size]]
+        indices = chosen(len(dataset), limit)
+        for start in range(0, len(indices), batch_size):
+            images = [dataset[index]["image"] for index in indices[start : start + batch_size]]
             yield to_signed_range(torch.stack(images))
 
     def evaluation_pairs(self, split: Split, *, limit: int | None = None) -> Iterator[Batch]:
@@ -182,18 +195,37 @@ class DataModule(pl.LightningDataModule):
 
         Each is a batch of one, its images in [-1, 1], with "name" (str) and what the source and the stage give:
         "image" (1, c, h, w) at its own size cut to multiples of the scale, and "image_low" (1, c, h / scale,
-        w / scale), where pairs are made for super-resolution.
+        w / scale), where pairs are made for super-resolution; "image" and "image_b", where there are two domains.
 
         Args:
             split: what to read; "all" leaves the images of `val_root` out.
             limit: at most so many, chosen as by `evaluation_images`.
         """
         dataset = self._not_empty(split)
-        for index in _chosen(dataset, limit):
-            sample = {"name": str(index), **dataset[index]}
-            if self.augment is not None:
-                sample = self.augment.evaluated(sample)
-            yield {**_in_signed_range(collate([sample])), "name": sample["name"]}
+        return one_by_one(dataset.__getitem__, chosen(len(dataset), limit), self.augment)
+
+    def evaluation_domain(
+        self, split: Split, domain: Literal["a", "b"], *, limit: int | None = None
+    ) -> Iterator[Batch]:
+        """Pictures of one domain, one by one and in order, each a batch of one with "image" in [-1, 1] and "name".
+
+        Args:
+            split: what to read; "all" leaves the images of `val_root` out.
+            domain: which one; of the other, nothing is read.
+            limit: at most so many, chosen as by `evaluation_images`.
+
+        Raises:
+            UserError: the source has no two domains.
+        """
+        dataset = self._not_empty(split)
+        if not isinstance(dataset, TwoDomains):
+            name = type(dataset).__name__
+            raise UserError(f"data.source={name} has no two domains: choose data=paired_folders or unpaired_folders")
+        suffix = "" if domain == "a" else "_b"
+        read = dataset.domain_a if domain == "a" else dataset.domain_b
+        indices = chosen(dataset.lengths[domain == "b"], limit)
+        for sample in one_by_one(read, indices, self.augment):
+            yield {"image": sample[f"image{suffix}"], "name": sample[f"name{suffix}"]}
 
     def captions(self, split: Split) -> list[list[str]]:
         """All captions of each image, in the order of the data set; no image is read for it.
@@ -235,14 +267,14 @@ class DataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Convert images to [-1, 1] where the batch is used: bytes are a quarter of the transfer."""
-        return _in_signed_range(batch)
+        return in_signed_range(batch)
 
     def _stream(self) -> TrainingStream:
         return TrainingStream(self.train_dataset(), seed=self.seed, augment=self.augment, repeats=self.crops_per_image)
 
     def _not_empty(self, split: Split) -> ImageDataset:
         dataset = self.dataset(split)
-        if not len(dataset):
+        if not (min(dataset.lengths) if isinstance(dataset, TwoDomains) else len(dataset)):
             raise UserError(
                 f"split={split} has no image with data.val_fraction={self.val_fraction}: "
                 "set data.val_fraction=0.2 or data.val_root=<folder>, or evaluate another split"
@@ -253,16 +285,3 @@ class DataModule(pl.LightningDataModule):
         if dataset.skipped and (self.trainer is None or self.trainer.is_global_zero):
             listed = "; ".join(error.lines[0] for error in dataset.skipped[:_LISTED_SKIPS])
             _log.warning("%d of %d images skipped (data.on_error=skip): %s", len(dataset.skipped), len(dataset), listed)
-
-
-def _chosen(dataset: ImageDataset, limit: int | None) -> list[int]:
-    """Indices in order: all, or the same evenly drawn subset in every run."""
-    chosen: list[int] = np.sort(permutation(0, "evaluation", 0, len(dataset))[:limit]).tolist()
-    return chosen
-
-
-def _in_signed_range(batch: Batch) -> Batch:
-    return {
-        name: to_signed_range(value) if name.startswith("image") and isinstance(value, Tensor) else value
-        for name, value in batch.items()
-    }

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
+from PIL import Image
 
 from freqgan.data.cache import digest
 from freqgan.data.decode import Header, UnreadableImageError, decode, read_header
@@ -29,17 +30,22 @@ class FolderScan:
         depth: 16 if any file is 16-bit greyscale, else 8.
         deep_colour: number of files with 16-bit colour, read at 8 bits.
         unreadable: reason by name.
+        sizes: width and height of every picture, upright, in the order of the names; 0, 0 of unreadable ones.
+        grey: number of files without colour.
     """
 
     content: str = ""
     depth: int = 8
     deep_colour: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    grey: int = 0
 
     @classmethod
     def load(cls, directory: Path) -> "FolderScan":
         """The scan that `scan_folder` left in a directory."""
-        return cls(**json.loads((directory / "scan.json").read_text()))
+        kept = json.loads((directory / "scan.json").read_text())
+        return cls(**kept | {"sizes": [(width, height) for width, height in kept["sizes"]]})
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,9 @@ class FolderReader:
 
     def pixels(self, name: str, *, depth: int, file: BinaryIO | None = None) -> np.ndarray:
         """A file, already open or not, as the layout has it: uint8, or uint16 if the depth is 16."""
+        return self.layout.pixels(self._picture(name, file), depth=depth)
+
+    def _picture(self, name: str, file: BinaryIO | None) -> Image.Image:
         image = decode(file or self.root / name, name=name, max_pixels=self.max_pixels)
         if name in self.boxes:
             left, top, right, bottom = self.boxes[name]
@@ -74,20 +83,38 @@ class FolderReader:
             if cut[0] >= cut[2] or cut[1] >= cut[3]:
                 raise UnreadableImageError(name, f"its box {self.boxes[name]} is not in it")
             image = image.crop(cut)
-        return self.layout.pixels(image, depth=depth)
+        return image
 
-    def read(self, name: str, depth: int) -> tuple[str, np.ndarray | UnreadableImageError]:
-        """Hash of a file's bytes, and its pixels or why there are none."""
+    def read(self, name: str, depth: int) -> "Reading":
+        """All that there is to know of a file."""
         try:
             with open(self.root / name, "rb") as file:
                 content = hashlib.file_digest(file, "blake2b").hexdigest()
                 file.seek(0)
                 try:
-                    return content, self.pixels(name, depth=depth, file=file)
+                    picture = self._picture(name, file)
+                    pixels = self.layout.pixels(picture, depth=depth)
+                    return Reading(content, pixels, picture.size, grey=picture.mode != "RGB")
                 except UnreadableImageError as error:
-                    return content, error
+                    return Reading(content, error)
         except OSError as error:
-            return "", UnreadableImageError(name, error.strerror or str(error))
+            return Reading("", UnreadableImageError(name, error.strerror or str(error)))
+
+
+class Reading(NamedTuple):
+    """What reading a file has shown.
+
+    Args:
+        content: hash of its bytes.
+        pixels: as the layout has them, or why there are none.
+        size: width and height, upright.
+        grey: whether it is without colour.
+    """
+
+    content: str
+    pixels: np.ndarray | UnreadableImageError
+    size: tuple[int, int] = (0, 0)
+    grey: bool = False
 
 
 def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, keep_bytes: float) -> None:
@@ -103,8 +130,10 @@ def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, 
 
     def rows(pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
         reads = _in_order(pool, lambda name: reader.read(name, scan.depth), names)
-        for name, (content, pixels) in zip(names, reads, strict=True):
+        for name, (content, pixels, size, grey) in zip(names, reads, strict=True):
             contents.append((name, content))
+            scan.sizes.append(size)
+            scan.grey += grey
             if isinstance(pixels, UnreadableImageError):
                 scan.unreadable[name] = pixels.reason
                 pixels = reader.layout.missing()

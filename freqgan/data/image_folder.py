@@ -1,16 +1,18 @@
 """A folder of the user's own images, nested, of any size and mode."""
 
-from typing import Any
+from typing import Any, get_args
 
 from freqgan.data.base import ImageDataset, Sample
+from freqgan.data.cache import digest
 from freqgan.data.decode import MAX_PIXELS
-from freqgan.data.layouts import Squares
-from freqgan.data.pixels import as_tensor
+from freqgan.data.layouts import Fitted
+from freqgan.data.pixels import Fit, as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
+from freqgan.errors import UserError
 
 
 class ImageFolder(ImageDataset):
-    """Every image below a folder, shorter side resized, centre cropped; samples have "image".
+    """Every image below a folder, at one size; samples have "image" and "name".
 
     The first `prepare` reads every file once: it finds the unreadable ones, hashes the content and keeps the
     pixels if they fit `cache_limit_gib`; a later one only lists the folder. A single 16-bit greyscale file
@@ -18,6 +20,7 @@ class ImageFolder(ImageDataset):
     folder is entered twice.
 
     Args:
+        fit: what becomes of images of another shape: cut at the centre, squeezed, or reduced and mirrored around.
         max_pixels: larger images count as unreadable.
         cache_limit_gib: largest size of the decoded set that is kept in the cache directory; above it every
             access decodes its file.
@@ -25,9 +28,15 @@ class ImageFolder(ImageDataset):
     """
 
     reads = "a folder of images: set data.root=<folder>"
+    rectangles = True
 
-    def __init__(self, *, max_pixels: int = MAX_PIXELS, cache_limit_gib: float = 4.0, **settings: Any) -> None:
+    def __init__(
+        self, *, fit: Fit = "crop", max_pixels: int = MAX_PIXELS, cache_limit_gib: float = 4.0, **settings: Any
+    ) -> None:
         super().__init__(**settings)
+        if fit not in get_args(Fit):
+            raise UserError(f"data.source.fit={fit} must be one of {', '.join(get_args(Fit))}")
+        self.fit: Fit = fit
         self.max_pixels, self.cache_limit_gib = max_pixels, cache_limit_gib
 
     def prepare(self) -> None:
@@ -40,7 +49,7 @@ class ImageFolder(ImageDataset):
         assert self.root is not None
         self._folder = ScannedFolder(
             self.root,
-            Squares(self.image_size, self.channels),
+            Fitted(self.size, self.channels, self.fit),
             max_pixels=self.max_pixels,
             cache_limit_gib=self.cache_limit_gib,
             cache=self.cache_dir / "image_folder" / f"{self.image_size}px",
@@ -51,8 +60,10 @@ class ImageFolder(ImageDataset):
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Sample:
-        return {"image": as_tensor(self._folder.pixels(self._rows[index]))}
+        row = self._rows[index]
+        return {"image": as_tensor(self._folder.pixels(row)), "name": self._folder.names[row]}
 
     def content(self) -> str:
         """A hash of the names and bytes of all files, wherever the folder lies."""
-        return self._folder.scan.content
+        content = self._folder.scan.content
+        return content if self.fit == "crop" else digest(content, self.fit)

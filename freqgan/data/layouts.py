@@ -1,4 +1,4 @@
-"""How decoded pictures are kept: as squares of one size in one array, or each at its own size one after the other."""
+"""How decoded pictures are kept: all of one size in one array, or each at its own size one after the other."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from freqgan.data.decode import Header
-from freqgan.data.pixels import Pixels, square_pixels, whole_pixels, write_pixels
+from freqgan.data.pixels import Fit, Pixels, fitted_pixels, painted, whole_pixels, write_pixels
 
 
 class Layout(ABC):
@@ -38,33 +38,38 @@ class Layout(ABC):
 
 
 @dataclass(frozen=True)
-class Squares(Layout):
-    """Shorter side resized, centre cropped: (c, image_size, image_size).
+class Fitted(Layout):
+    """All of one size: (c, h, w).
 
     Args:
-        image_size: side of the squares.
+        extent: height and width.
         channels: 1 or 3.
+        fit: what becomes of other shapes.
+        labels: they are label maps, and kept in the colours of their labels.
     """
 
-    image_size: int
+    extent: tuple[int, int]
     channels: int
+    fit: Fit = "crop"
+    labels: bool = False
 
     def pixels(self, image: Image.Image, *, depth: int) -> np.ndarray:
-        """The centre square."""
-        return square_pixels(image, image_size=self.image_size, channels=self.channels, depth=depth)
+        """At the size of all."""
+        return fitted_pixels(
+            image, size=self.extent, fit=self.fit, channels=self.channels, depth=depth, labels=self.labels
+        )
 
     def missing(self) -> np.ndarray:
-        """A black square."""
-        return np.zeros((self.channels, self.image_size, self.image_size), np.uint8)
+        """Black."""
+        return np.zeros((self.channels, *self.extent), np.uint8)
 
     def size(self, header: Header | None) -> int:
         """The same for all."""
-        return self.channels * self.image_size**2
+        return self.channels * self.extent[0] * self.extent[1]
 
     def write(self, directory: Path, count: int, dtype: np.dtype, images: Iterable[np.ndarray]) -> None:
         """One array in `pixels.npy`."""
-        shape = (count, self.channels, self.image_size, self.image_size)
-        write_pixels(directory / "pixels.npy", shape, dtype, images)
+        write_pixels(directory / "pixels.npy", (count, self.channels, *self.extent), dtype, images)
 
     def open(self, directory: Path) -> Pixels | None:
         """The array behind a memory map."""
@@ -78,12 +83,15 @@ class Wholes(Layout):
 
     Args:
         channels: 1 or 3.
+        labels: they are label maps, and kept in the colours of their labels.
     """
 
     channels: int
+    labels: bool = False
 
     def pixels(self, image: Image.Image, *, depth: int) -> np.ndarray:
         """All of the picture."""
+        image = painted(image) if self.labels else image
         return whole_pixels(image, channels=self.channels, depth=depth)
 
     def missing(self) -> np.ndarray:

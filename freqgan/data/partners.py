@@ -1,6 +1,6 @@
 """Which file of another folder belongs to which, told by the names."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -45,6 +45,43 @@ def low_partners(
         total = f"data.low_root={low_root}: {len(problems)} of {len(names)} images are without exactly one partner"
         raise UserError(*problems[:_LISTED], total)
     return [row for (row,) in found]
+
+
+def pair_names(
+    names: Sequence[str], names_b: Sequence[str], *, endings: tuple[str, str] = ("", "")
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Which file of B belongs to which of A: that of the same path below its folder, whatever the format.
+
+    Args:
+        names: of A.
+        names_b: of B.
+        endings: what the names of A and of B end with before the suffix, and do not share. A file of B with another
+            ending is not looked at.
+
+    Returns:
+        The partner of each file of A that has exactly one, why others have none, and what of B belongs to nothing.
+
+    >>> pair_names(["1.png", "2_a.png", "3_a.png"], ["2.jpg", "4.jpg"], endings=("_a", ""))
+    ({'2_a.png': '2.jpg'}, {'1.png': 'it does not end in _a', '3_a.png': 'no file of B is called 3.*'}, ['4.jpg'])
+    """
+    files = defaultdict(list)
+    for name in names_b:
+        if (stem := _stem(name)).endswith(endings[1]):
+            files[stem.removesuffix(endings[1])].append(name)
+    keys = [_stem(name).removesuffix(endings[0]) for name in names]
+    pairs, alone, times = {}, {}, Counter(keys)
+    for name, key in zip(names, keys, strict=True):
+        found = files[key]
+        if not _stem(name).endswith(endings[0]):
+            alone[name] = f"it does not end in {endings[0]}"
+        elif times[key] > 1:
+            alone[name] = f"{times[key]} files of A are called {printable(key)}{endings[0]}.*"
+        elif len(found) == 1:
+            pairs[name] = found[0]
+        else:
+            number = f"{len(found)} files of B are" if found else "no file of B is"
+            alone[name] = f"{number} called {printable(key)}{endings[1]}.*"
+    return pairs, alone, [name for key, found in files.items() if key not in times for name in found]
 
 
 def _stem(name: str) -> str:

@@ -37,6 +37,7 @@ class PhotoFolder(ImageDataset):
 
     reads = "a folder of photographs: set data.root=<folder>"
     reads_low = True
+    rectangles = True
     any_size = True
 
     def __init__(

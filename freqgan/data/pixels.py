@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+from freqgan.ops.palette import label_colors
+
+Fit = Literal["resize", "crop", "pad"]
+"""How a picture of another shape gets its size: squeezed; enlarged until it covers and cut at the centre; or reduced
+until it lies within and mirrored at its borders."""
 
 
 def square_pixels(image: Image.Image, *, image_size: int, channels: int, depth: int = 8) -> np.ndarray:
@@ -19,18 +25,60 @@ def square_pixels(image: Image.Image, *, image_size: int, channels: int, depth: 
         channels: 1 or 3; colour becomes grey by its luma, grey is repeated.
         depth: 8 gives uint8; 16 gives uint16, in which 8-bit values v are exactly 257·v.
     """
-    side = min(image.size)
-    left, top = (image.width - side) / 2, (image.height - side) / 2
-    square = (left, top, left + side, top + side)
+    return fitted_pixels(image, size=(image_size, image_size), fit="crop", channels=channels, depth=depth)
+
+
+def fitted_pixels(
+    image: Image.Image, *, size: tuple[int, int], fit: Fit, channels: int, depth: int = 8, labels: bool = False
+) -> np.ndarray:
+    """A picture at a given size (bicubic, antialiased), channels first: (c, h, w).
+
+    Args:
+        image: mode L, RGB or I;16.
+        size: height and width of the result.
+        fit: what becomes of another shape.
+        channels: 1 or 3; colour becomes grey by its luma, grey is repeated.
+        depth: 8 gives uint8; 16 gives uint16, in which 8-bit values v are exactly 257·v.
+        labels: it is a label map: grey levels get the colours of their labels, and no pixel is blended with others.
+    """
+    box, inner = _placed(image.size, (size[1], size[0]), fit)
+    image = painted(image) if labels else image
     if image.mode.startswith("I;16"):
         image = Image.fromarray(np.asarray(image).astype(np.float32))
     elif channels == 1:
         image = image.convert("L")
-    resized = image.resize((image_size, image_size), Image.Resampling.BICUBIC, box=square)
+    resized = image.resize(inner, Image.Resampling.NEAREST if labels else Image.Resampling.BICUBIC, box=box)
     pixels = _at_depth(np.asarray(resized), depth)
+    if inner != (size[1], size[0]):
+        room = [outer - side for outer, side in zip(size, pixels.shape, strict=False)]
+        sides = [(free // 2, free - free // 2) for free in room] + [(0, 0)] * (pixels.ndim - 2)
+        pixels = np.pad(pixels, sides, mode="symmetric")
     if pixels.ndim == 2:
         return np.repeat(pixels[None], channels, axis=0)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _placed(
+    have: tuple[int, int], want: tuple[int, int], fit: Fit
+) -> tuple[tuple[float, float, float, float], tuple[int, int]]:
+    """The part of a picture that is looked at, and the size that it gets; sizes are width and height."""
+    if fit == "crop":
+        scale = min(have[0] / want[0], have[1] / want[1])
+        width, height = scale * want[0], scale * want[1]
+        left, top = (have[0] - width) / 2, (have[1] - height) / 2
+        return (left, top, left + width, top + height), want
+    inner = want
+    if fit == "pad":
+        scale = min(want[0] / have[0], want[1] / have[1])
+        inner = max(1, round(scale * have[0])), max(1, round(scale * have[1]))
+    return (0, 0, *have), inner
+
+
+def painted(labels: Image.Image) -> Image.Image:
+    """A label map in the colours of its labels; one that has colours already stays as it is."""
+    if labels.mode != "L":
+        return labels
+    return Image.fromarray(label_colors(256).numpy()[np.asarray(labels)])
 
 
 def whole_pixels(image: Image.Image, *, channels: int, depth: int = 8) -> np.ndarray:

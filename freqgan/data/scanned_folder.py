@@ -18,7 +18,7 @@ from freqgan.data.layouts import Layout
 from freqgan.data.splits import Split, belongs
 from freqgan.errors import UserError
 
-_SCAN_VERSION = 1
+_SCAN_VERSION = 2
 _LISTED_ERRORS = 10
 _log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ import torch
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import digest
 from freqgan.data.captions import Captioned
+from freqgan.data.domains import TwoDomains
 from freqgan.data.scene_layout import SHAPES, Layout, draw_layout
 from freqgan.data.scene_layout import captions as sentences_of
 from freqgan.data.scene_painting import Style, paint
@@ -24,8 +25,8 @@ _VERSION = 1
 _LUMA = np.array((0.299, 0.587, 0.114))
 
 
-class Scenes(ImageDataset, Captioned):
-    """Samples have "image", "caption", "label_map", "instance_map", "domain" and, for pairs, "image_b".
+class Scenes(ImageDataset, Captioned, TwoDomains):
+    """Samples have "image", "caption", "label_map", "instance_map", "domain", "name" and, for pairs, "image_b".
 
     Args:
         length: number of scenes, training and validation together.
@@ -70,7 +71,34 @@ class Scenes(ImageDataset, Captioned):
             "label_map": torch.from_numpy(painting.labels),
             "instance_map": torch.from_numpy(painting.instances),
             "domain": styles[0],
+            "name": self._name(index),
         }
+
+    @property
+    def paired(self) -> bool:
+        """Whether both styles are asked for."""
+        return self.domain == "pair"
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Every scene is in both styles."""
+        return len(self), len(self)
+
+    def domain_a(self, index: int) -> Sample:
+        """A scene in flat colour alone."""
+        return {"image": self._painted(index, "a"), "name": self._name(index)}
+
+    def domain_b(self, index: int) -> Sample:
+        """A scene in coloured pencil alone."""
+        return {"image_b": self._painted(index, "b"), "name_b": self._name(index)}
+
+    def _painted(self, index: int, style: Style) -> torch.Tensor:
+        if not self.paired:
+            raise UserError(f"data.source.domain={self.domain} is one domain of two: set data.source.domain=pair")
+        return self._tensor(paint(self.layout(index), self.image_size, (style,)).images[style])
+
+    def _name(self, index: int) -> str:
+        return f"scene {self._scenes[index]}"
 
     def captions(self, index: int) -> list[str]:
         """True sentences about a scene, which is not painted for it."""

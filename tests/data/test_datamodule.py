@@ -338,6 +338,8 @@ def test_mistakes_with_photos(photos):
         next(photos().evaluation_images("train"))
     with pytest.raises(UserError, match=r"data\.low_root=.*low, data\.val_root=x and data\.val_low_root=None: "):
         photos(paired=True, val_root="x")
+    with pytest.raises(UserError, match=r"data\.root_b=z, data\.val_root=x and data\.val_root_b=None: "):
+        photos(root_b="z", val_root="x")
     with pytest.raises(UserError, match=r"data\.val_low_root=y: data\.val_root has low images just if data\.root has"):
         photos(val_low_root="y")
     with pytest.raises(UserError, match=r"data\.scale=0 must be at least 1") as error:

@@ -12,8 +12,10 @@ from freqgan.data.degradations import (
     Bicubic,
     Chain,
     Degradation,
+    Edges,
     GaussianBlur,
     GaussianNoise,
+    Grey,
     MotionBlur,
     OneOf,
     PoissonNoise,
@@ -163,6 +165,57 @@ def test_jpeg_loses_more_at_less_quality() -> None:
     loss = [(JPEG(q)(photo, _random()).float() - photo.float()).square().mean() for q in (95.0, 50.0, 5.0)]
     assert 0 < loss[0] < loss[1] < loss[2]
     assert JPEG(50.0)(photo, _random()).dtype == torch.uint8
+
+
+@pytest.mark.parametrize("drawing", [Grey(), Edges(), Edges((0.8, 2.0), (0.02, 0.3))])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_drawings_have_the_size_and_channels_of_the_image(drawing: Degradation, channels: int) -> None:
+    for image in (_photo(channels=channels), _photo(1, 7, channels=channels).float() / 255):
+        before = image.clone()
+        results = [drawing(image, _random(seed)) for seed in (1, 1)]
+        assert torch.equal(image, before)
+        assert torch.equal(*results)
+        assert (results[0].shape, results[0].dtype) == (image.shape, torch.float64)
+        assert 0 <= results[0].min() <= results[0].max() <= 1
+
+
+def test_grey_is_luminance() -> None:
+    photo = _photo()
+    grey = Grey()(photo, np.random.default_rng(0))
+    luma = torch.tensor((0.299, 0.587, 0.114), dtype=torch.float64) @ (photo.double() / 255).flatten(1)
+    for channel in grey.flatten(1):
+        torch.testing.assert_close(channel, luma)
+    assert torch.equal(Grey()(photo[:1], np.random.default_rng(0)), photo[:1].double() / 255)
+
+
+def test_an_edge_is_a_line_as_dark_as_its_contrast() -> None:
+    def line(contrast: float, channel: slice = slice(None)) -> Tensor:
+        image = torch.full((3, 24, 30), 0.4, dtype=torch.float64)
+        image[channel, :, 15:] += contrast
+        drawn = Edges(sigma=1.0, threshold=0.1)(image, np.random.default_rng(0))
+        assert drawn.shape == image.shape
+        assert torch.equal(drawn[0], drawn[2])
+        assert torch.equal(drawn[0], drawn[0, :1].expand(24, -1))  # the same in every row
+        return drawn[0, 0]
+
+    strong, weak, none, red = line(0.4), line(0.15), line(0.08), line(0.4, slice(1))
+    assert (strong < 0.5).sum() == 1
+    assert 14 <= int(strong.argmin()) <= 15
+    assert strong.min() == 0
+    assert weak.min().item() == pytest.approx(0.5, abs=1e-6)
+    assert none.min() == 1
+    assert torch.equal(red, strong)  # the channel that changes most tells
+
+
+def test_lines_are_thin_in_every_direction() -> None:
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    disc = (torch.hypot(y - 31.5, x - 31.5) < 20).double().expand(3, -1, -1)
+    drawn = Edges(sigma=1.5, threshold=0.1)(disc, np.random.default_rng(0))[0] < 0.5
+    radii = torch.hypot(y - 31.5, x - 31.5)[drawn]
+    assert (radii - 19.5).abs().max() < 1.5
+    angles = torch.atan2(y - 31.5, x - 31.5)[drawn]
+    assert len(torch.unique((angles * 12 / torch.pi).floor())) == 24  # a closed circle
+    assert int(drawn.sum()) < 2 * torch.pi * 20 * 1.3  # of one pixel's width
 
 
 def test_a_chain_does_not_round_between_its_steps() -> None:

@@ -8,7 +8,7 @@ from freqgan.data import OpenMoji, openmoji
 from freqgan.data.openmoji_names import base, captions
 from freqgan.errors import UserError
 
-ALL = openmoji._drawings
+ALL = openmoji.openmoji_drawings
 FEW = {
     "1F600",
     "1F44D",
@@ -25,7 +25,7 @@ FEW = {
 @pytest.fixture
 def few(monkeypatch, tmp_path):
     chosen = [drawing for drawing in ALL() if drawing.name.removesuffix(".svg") in FEW]
-    monkeypatch.setattr(openmoji, "_drawings", lambda: chosen)
+    monkeypatch.setattr(openmoji, "openmoji_drawings", lambda: chosen)
 
     def make(**settings):
         dataset = OpenMoji(**({"image_size": 32, "cache_dir": tmp_path} | settings))

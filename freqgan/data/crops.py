@@ -1,0 +1,42 @@
+"""Parts of images, continued where they end, mirrored and turned."""
+
+import os
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from freqgan.ops.keyed_random import numpy_generator
+from freqgan.ops.resample import mirrored
+
+
+def part(image: Tensor, top: int, left: int, height: int, width: int, factor: int = 1) -> Tensor:
+    """A part of an image, up to its borders, in units of `factor` pixels."""
+    rows = slice(top * factor, (top + height) * factor)
+    return image[..., rows, left * factor : (left + width) * factor]
+
+
+def sized(image: Tensor, edges: Sequence[int], least: tuple[int, int]) -> Tensor:
+    """An image cut at two edges (0 is its own), and mirrored there where it is then smaller than `least`."""
+    height, width = (edge or n for edge, n in zip(edges, image.shape[-2:], strict=True))
+    image = image[..., :height, :width]
+    if height >= least[0] and width >= least[1]:
+        return image
+    pairs = ((height, least[0]), (width, least[1]))
+    rows, columns = (torch.from_numpy(mirrored(np.arange(max(n, side)), n)) for n, side in pairs)
+    return image[..., rows[:, None], columns]
+
+
+def turned(image: Tensor, flip: bool, quarters: int) -> Tensor:
+    """An image mirrored left to right, or not, and then turned by so many quarters, in memory of its own."""
+    # NumPy turns by views, so that all is one copy; torch copies at each turn, at half the speed.
+    pixels = image.numpy()
+    turned = np.rot90(pixels[..., ::-1] if flip else pixels, quarters, (-2, -1))
+    return torch.from_numpy(np.array(turned, order="C"))
+
+
+def drawn_by_name(name: str) -> np.random.Generator:
+    """The draws of an image that every evaluation of every run sees alike."""
+    return numpy_generator(0, "degradation", zlib.crc32(os.fsencode(name)))
