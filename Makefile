@@ -9,7 +9,7 @@ ARGS ?=
 # Tests run one thread per process: spinning threads on shared cores cost more than they give.
 PYTEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(VENV)/bin/python -m pytest -n 2 freqgan tests
 
-.PHONY: help install train test test-all lint type bench clean
+.PHONY: help install train train-text test test-all lint type bench clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +23,10 @@ install: $(STAMP) ## set up .venv with pip
 
 train: $(STAMP) ## train the frequency GAN on real drawings, about five minutes on two cores
 	$(FREQGAN) train experiment=frequency_gan/openmoji $(ARGS)
+
+train-text: $(STAMP) ## captions to scenes in three stages, their encoders first; about an hour on two cores
+	$(FREQGAN) train experiment=image_text_encoder/scenes resume=auto
+	$(FREQGAN) train experiment=staged_text_gan/scenes $(ARGS)
 
 test: $(STAMP) ## the fast tests, about four minutes on two cores
 	$(PYTEST) -m "not slow" $(ARGS)

@@ -10,6 +10,7 @@ from rich.table import Table
 from freqgan import config
 from freqgan.data.base import height_and_width
 from freqgan.hardware import Hardware
+from freqgan.runs.prerequisites import missing_runs
 from freqgan.systems import System
 from freqgan.systems.estimate import speed, step_cost
 
@@ -19,7 +20,7 @@ EVALUATION_NOTE = "training alone; each evaluation adds its own time"
 
 
 def main(cfg: DictConfig) -> None:
-    """Prints the networks, the budget, and an estimate of memory and time."""
+    """Prints the networks, the budget, an estimate of memory and time, and which other run has to be made first."""
     settings = config.resolve(cfg)
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
@@ -28,6 +29,8 @@ def main(cfg: DictConfig) -> None:
     console = Console()
     console.print(networks(system))
     console.print(budget(settings, system, hardware))
+    for line in missing_runs(settings):
+        console.print(f"note: {line}", soft_wrap=True, markup=False)
     console.print("nothing was trained: `freqgan train` with the same arguments does")
 
 

@@ -23,8 +23,9 @@ def main(cfg: DictConfig) -> None:
     if target.exists() and not settings["overwrite"]:
         raise UserError(f"{target} exists: set overwrite=true, or output=<another folder>")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with system.kept_generator(settings["weights"]) as generator:
-        state = {f"generator.{name}": value.clone() for name, value in generator.state_dict().items()}
+    with system.kept_generator(settings["weights"]):
+        kept = {part: system.get_submodule(part).state_dict() for part in ("generator", *system.FOR_USE)}
+        state = {f"{part}.{name}": value.clone() for part, values in kept.items() for name, value in values.items()}
     exported = RunDirectory(output)
     exported.write_config(config.load_run(run, settings["allow"]))
     record = RunDirectory(run).record

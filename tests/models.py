@@ -3,7 +3,13 @@
 A new model joins by a line.
 """
 
-from tests.forked import NARROW
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from tests.forked import NARROW, SHORT, command, only_run, paths
 
 NO_NORMS = ["model.generator.norm=none", "model.discriminator.norm=none"]
 BATCH_NORMS = ["model.generator.norm=batch", "model.discriminator.norm=batch"]
@@ -17,11 +23,20 @@ BRANCH_SR = [
     *("model.discriminator.stages=2", "model.discriminator.norm=none", "model.terms.generator.adversarial=0.1"),
     *("model.perceptual.network.image_size=32", "model.examples=4"),
 ]
-IMAGE_TEXT_ENCODER = [
-    *("model=image_text_encoder", "data.augment.caption=one", "model.encoders.text.vocabulary_size=128"),
+ENCODERS = [
+    *("data.augment.caption=one", "model.encoders.text.vocabulary_size=128"),
     *("model.encoders.text.dim=8", "model.encoders.text.embedding_dim=8", "model.encoders.text.dropout=0.0"),
-    *("model.encoders.image.dim=8", "model.encoders.image.channels=4", "model.examples=4"),
+    *("model.encoders.image.dim=8", "model.encoders.image.channels=4"),
 ]
+IMAGE_TEXT_ENCODER = ["model=image_text_encoder", *ENCODERS, "model.examples=4"]
+TRAINED = "model.encoders_run=trained"  # see `with_encoders`
+TEXT_GAN = [
+    *(*ENCODERS, TRAINED, "data.image_size=32", "model.generator.upsamplings=1", "model.generator.channels=4"),
+    *("model.generator.latent_dim=8", "model.discriminator.channels=4", "model.discriminator.norm=spectral"),
+    "model.captions=8",
+]
+STAGED_TEXT_GAN = ["model=staged_text_gan", *TEXT_GAN]
+STACKED_TEXT_GAN = ["model=stacked_text_gan", *TEXT_GAN, "model.generator.augmentation=4"]
 # The second phase begins with optimisers that remember nothing.
 LATER = "{fresh_optimizers: true, optim: {lr: %s}}"
 SPECTRUM_FIRST = (
@@ -55,6 +70,12 @@ MODELS = {
     "stages": [*FREQUENCY_GAN, *NO_NORMS, f"model.phases=[{SPECTRUM_FIRST}, {LATER % 0.02}]"],
     "branch_sr": BRANCH_SR,
     "image_text_encoder": IMAGE_TEXT_ENCODER,
+    "staged_text_gan": STAGED_TEXT_GAN,
+    "stacked_text_gan": STACKED_TEXT_GAN,
+    "memory": [
+        *(*STAGED_TEXT_GAN, "model.generator.fusion=dynamic_memory", "model.generator.stage_input=reencoded_image"),
+        *("model.generator.augmentation=4", "model.d3.condition=word_mean_and_sentence", "model.gradients=joint"),
+    ],
     "relativistic": [*BRANCH_SR, "loss=relativistic_average", "model.supervision=last"],
     "warm_start": [
         # Signs of differences, of which L1's gradients are made, turn by a last digit.
@@ -62,3 +83,18 @@ MODELS = {
         f"model.phases=[{FEATURES_FIRST}, {LATER % 0.001}]",
     ],
 }
+
+
+def with_encoders(settings: list[str]) -> list[str]:
+    """The settings of a model; where it builds on trained encoders, with a run that has trained some."""
+    return [f"model.encoders_run={_trained_encoders()}" if setting == TRAINED else setting for setting in settings]
+
+
+@cache
+def _trained_encoders() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="freqgan_encoders_"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    given = [*IMAGE_TEXT_ENCODER, "data.image_size=32", "budget.images=16", "optim.lr=0.01"]
+    status, output = command(["train", *SHORT, *given, *paths(folder)], folder)
+    assert status == 0, output
+    return only_run(folder)

@@ -26,7 +26,7 @@ DELTAS = [(group, option) for group in ("experiment", "debug") for option in OPT
 NEEDED = {
     option: ["data.root=pictures"]
     for option in (
-        *("frequency_gan/folder", "image_text_encoder/folder"),
+        *("frequency_gan/folder", "image_text_encoder/folder", "staged_text_gan/cub", "staged_text_gan/coco"),
         *(f"branch_sr/{name}" for name in ("x4_small", "x4_small_gan", "x4_large")),
     )
 }
@@ -55,7 +55,11 @@ def turns(group: str) -> list[tuple[str, ...]]:
     return found
 
 
-LEAVES = [turns(group) for group in OPTIONS if group not in (*NO_LEAVES, *INNER)]
+# Models that read captions, which not all data have, and one of an image at a time.
+READERS = {"model=image_text_encoder", "model=staged_text_gan", "model=stacked_text_gan"}
+LEAVES = [
+    [turn for turn in turns(group) if turn[0] not in READERS] for group in OPTIONS if group not in (*NO_LEAVES, *INNER)
+]
 TOGETHER = [tuple(choice for leaf in LEAVES for choice in leaf[n % len(leaf)]) for n in range(max(map(len, LEAVES)))]
 OPPOSED = {"metrics=none", "stop=plateau"}  # a plateau of what is not measured
 
@@ -92,6 +96,11 @@ def test_options_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
     needed = [f"data.{root}=x" for data, roots in ROOTS_OF.items() if f"data={data}" in choices for root in roots]
     kept = [choice for choice in choices if not {*choices} >= OPPOSED or choice != "stop=plateau"]
     config.check(compose("train", *kept, *needed))
+
+
+@pytest.mark.parametrize("choices", [turn for turn in turns("model") if turn[0] in READERS], ids=" ".join)
+def test_readers_of_captions_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
+    config.check(compose("train", *choices, "data=scenes", "data.image_size=64", "data.augment.caption=one"))
 
 
 @pytest.mark.parametrize(("group", "option"), DELTAS, ids=str)

@@ -15,7 +15,7 @@ import torch
 from freqgan.callbacks import CheckpointStore, Evaluation, Journal, checkpoint_store, evaluation, sample_grid
 from freqgan.runs import RunDirectory, files, read_checkpoint
 from tests.forked import only_run, signal_at, tensors, train
-from tests.models import MODELS
+from tests.models import MODELS, with_encoders
 
 BUDGET = ["budget.images=64", "checkpoint.every_images=12", "samples.every_images=1000", "log_every_steps=3"]
 STEPS = 16
@@ -59,13 +59,14 @@ def test_killed_and_continued(tmp_path: Path, uninterrupted: Path, point: int) -
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_continues_as_if_nothing_had_happened(tmp_path: Path, model: str) -> None:
+    settings = with_encoders(MODELS[model])
     for folder in ("whole", "parts"):
         (tmp_path / folder).mkdir()
-    status, output = train(tmp_path / "whole", *BUDGET, *MODELS[model])
+    status, output = train(tmp_path / "whole", *BUDGET, *settings)
     assert status == 0, output
-    status, output = train(tmp_path / "parts", *BUDGET, *MODELS[model], before=signal_at(10))
+    status, output = train(tmp_path / "parts", *BUDGET, *settings, before=signal_at(10))
     assert status == -signal.SIGKILL, output
-    status, output = train(tmp_path / "parts", *BUDGET, *MODELS[model], "resume=must")
+    status, output = train(tmp_path / "parts", *BUDGET, *settings, "resume=must")
     assert status == 0, output
     assert_same(only_run(tmp_path / "parts"), only_run(tmp_path / "whole"))
 

@@ -52,6 +52,18 @@ def stage_can_be_built(config: Config) -> Iterator[str]:
         yield from error.lines
 
 
+def captions_can_be_matched(config: Config) -> Iterator[str]:
+    """Encoders read one caption of an image at a time, and there are others in the batch to tell it from."""
+    data, model = config["data"], config["model"]
+    if "encoders" not in model:
+        return
+    if (data.get("augment") or {}).get("caption") != "one":
+        yield "model.encoders read one caption for each image: set data.augment.caption=one, of data that have captions"
+    least, batch = 2 * model.get("accumulate", 1), data.get("batch_size")
+    if isinstance(batch, int) and batch < least:
+        yield f"data.batch_size={batch} leaves a caption no others to be told from: set it to at least {least}"
+
+
 def folders_can_be_written(config: Config) -> Iterator[str]:
     """Runs and caches have a place: the part of their path that exists is a folder of this user's."""
     for name in ("output_dir", "cache_dir"):
@@ -91,6 +103,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     overrides_belong_to_resume,
     stop_has_something_to_go_by,
     stage_can_be_built,
+    captions_can_be_matched,
     folders_can_be_written,
     phases_load_what_is_there,
     model_fits,

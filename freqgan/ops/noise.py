@@ -35,3 +35,8 @@ def orthogonal_frame(directions: Float[Tensor, "b d n"], lengths: Float[Tensor, 
 def uniform_rows(generator: torch.Generator, count: int) -> Float[Tensor, "b"]:
     """Numbers in [0, 1), one per sample."""
     return torch.rand(count, generator=generator)
+
+
+def normal_rows(generator: torch.Generator, count: int, *, dim: int) -> Float[Tensor, "b d"]:
+    """A standard normal vector per sample."""
+    return torch.randn(count, dim, generator=generator)

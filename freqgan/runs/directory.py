@@ -199,3 +199,11 @@ def runs_under(folder: Path, *, depth: int | None = None) -> list[RunDirectory]:
     files = folder.rglob("run.json") if depth is None else folder.glob("*/" * depth + "run.json")
     found = [RunDirectory(path.parent) for path in files]
     return sorted(found, key=lambda run: (run.path.name, str(run.path)), reverse=True)
+
+
+def newest_run(place: str | Path) -> RunDirectory | None:
+    """The run of this directory, or the newest finished one of the runs in it."""
+    path = Path(place).expanduser()
+    if (path / "run.json").is_file():
+        return RunDirectory(path)
+    return next((run for run in runs_under(path, depth=1) if run.state() == "finished"), None)

@@ -17,6 +17,7 @@ from typing import Any, Protocol, final
 from freqgan.errors import UserError
 from freqgan.runs.directory import RunDirectory, runs_under
 from freqgan.runs.files import read_checkpoint
+from freqgan.runs.prerequisites import missing_runs
 from freqgan.runs.provenance import versions
 
 log = logging.getLogger(__name__)
@@ -61,13 +62,16 @@ def settle(settings: Mapping[str, Any], data: Data) -> Choice:
     """The run that a training command works in: an old one that may be continued, or a new one with its config.
 
     Raises:
-        UserError: there is nothing to resume where it was demanded, or what there is was trained otherwise.
+        UserError: there is nothing to resume where it was demanded, what there is was trained otherwise, or a new run
+            lacks one that it builds on.
     """
     parent = Path(settings["paths"]["output_dir"]) / settings["name"]
     own = settings["paths"].get("run_dir")
     choice = choose_own(Path(own), settings["resume"]) if own else choose(parent, settings["resume"])
     if choice.finished and not settings["resume_override"]:
         return choice
+    if choice.run is None and (lines := list(missing_runs(settings))):
+        raise UserError(*lines)
     data.prepare_data()
     data.setup("fit")  # what would fail in the first step fails before there is a directory
     if choice.run is not None:

@@ -28,12 +28,17 @@ def load_system(run: str, *, checkpoint: str, allow: list[str]) -> tuple[Any, Ch
     system = config.build_model(stored, seed=stored["seed"])
     try:
         if content.get("generator_only"):
-            kept = {name.removeprefix("generator."): value for name, value in content["state_dict"].items()}
-            system.generator.load_state_dict(kept)
-            system.ema.module.load_state_dict(kept)
+            for part in ("generator", *system.FOR_USE):
+                system.get_submodule(part).load_state_dict(_of_part(content, part))
+            system.ema.module.load_state_dict(_of_part(content, "generator"))
         else:
             system.load_state_dict(content["state_dict"] | content["ema"])
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise UserError(f"{path} does not fit the model of {run}/config.yaml ({first})") from error
     return system.eval(), content
+
+
+def _of_part(content: Checkpoint, part: str) -> dict[str, Any]:
+    state: dict[str, Any] = content["state_dict"]
+    return {name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")}

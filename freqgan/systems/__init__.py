@@ -10,6 +10,7 @@ from freqgan.systems.image_text_encoder import ImageTextEncoder
 from freqgan.systems.optimizers import SGD, Adam, Optimizers, RMSprop
 from freqgan.systems.restoring import Restoring
 from freqgan.systems.rules import Rules
+from freqgan.systems.staged_text_gan import StagedTextGAN
 from freqgan.systems.super_resolution import SuperResolution
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "RMSprop",
     "Restoring",
     "Rules",
+    "StagedTextGAN",
     "SuperResolution",
     "System",
 ]

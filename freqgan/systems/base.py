@@ -44,6 +44,7 @@ class System(pl.LightningModule, ABC):
     """
 
     TERMS: ClassVar[Known]
+    FOR_USE: ClassVar[tuple[str, ...]] = ()  # parts that samples are made with beside the generator
 
     def __init__(self, *, generator: nn.Module, discriminator: nn.Module | None, **rules: Unpack[Rules]) -> None:
         super().__init__()

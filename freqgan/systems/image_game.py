@@ -45,7 +45,8 @@ class ImageGame:
         if wants("adversarial"):
             of_real, of_fake = self.judge(real), self.judge(fake)
             terms["adversarial"] = self.loss.discriminator(of_real, of_fake)
-            notes["discriminator/accuracy"] = self.accuracy(of_real.detach(), of_fake.detach())
+            judged = of_real.detach(), of_fake.detach()
+            notes["discriminator/accuracy"] = accuracy(*judged, relative=self.loss.relative)
         if wants("r1"):
             terms["r1"] = r1_penalties(self._named, {"image": real})["image"]
         if self.loss.gradient_penalty and wants("gradient_penalty"):
@@ -53,13 +54,17 @@ class ImageGame:
             terms["gradient_penalty"] = self.loss.gradient_penalty * penalties["image"]
         return terms, notes
 
-    def accuracy(self, real: Tensor, fake: Tensor) -> Tensor:
-        """The mean of two shares: of real images taken for real, and of generated ones taken for generated.
-
-        A relativistic discriminator takes an image for real that looks more so than the others do on average.
-        """
-        bars = (gather_rows(fake).mean(), gather_rows(real).mean()) if self.loss.relative else (0.0, 0.0)
-        return ((real > bars[0]).float().mean() + (fake < bars[1]).float().mean()) / 2
-
     def _named(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: self.judge(image) for name, image in images.items()}
+
+
+def accuracy(real: Tensor, fake: Tensor, *, relative: bool) -> Tensor:
+    """The mean of two shares: of real images taken for real, and of generated ones taken for generated.
+
+    Args:
+        real: logits of real images.
+        fake: logits of generated images.
+        relative: whether an image is taken for real that looks more so than the others do on average.
+    """
+    bars = (gather_rows(fake).mean(), gather_rows(real).mean()) if relative else (0.0, 0.0)
+    return ((real > bars[0]).float().mean() + (fake < bars[1]).float().mean()) / 2

@@ -1,0 +1,98 @@
+"""A trained pair of encoders beside a GAN: it reads the captions, and says how well images match them.
+
+Reference: patent CN113781598B, [0061], [0082]–[0089], [0101]–[0114]: the same text encoder serves the generator, the
+discriminators and the matching; "CLIP_FT" is read as a pair fine-tuned on the data set, frozen while the GAN trains.
+"""
+
+from collections.abc import Collection
+from typing import Any, final
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from freqgan.errors import UserError
+from freqgan.losses import allowed_pairs, sentence_matching, word_region_matching
+from freqgan.losses.image_text import Allowed
+from freqgan.runs.directory import newest_run
+from freqgan.systems.pair_loading import read_pair
+from freqgan.systems.rules import Batch, Terms
+from freqgan.text import EncoderPair, Text
+
+ALONE = "a batch of one image and its caption has no others that they could be told from"
+
+
+@final
+class FrozenPair(nn.Module):
+    """The pair, always in evaluation mode and without gradients of its own.
+
+    Its weights are part of the state, so that samples need no other run. What else it hangs on, such as a frozen
+    Transformer, is compared with what it was, whenever a state is loaded.
+
+    Args:
+        pair: as its config builds it, with any weights.
+        run: the run that trained it, or a folder of such runs, whose newest finished one counts; None is refused by
+            `take`.
+    """
+
+    def __init__(self, pair: EncoderPair, run: str | None) -> None:
+        super().__init__()
+        self.pair = pair.requires_grad_(False)
+        self.run = run
+        self.train(False)
+        self.register_load_state_dict_post_hook(_refuse_others)
+
+    def train(self, mode: bool = True) -> "FrozenPair":
+        """Stays in evaluation mode."""
+        super().train(False)
+        return self
+
+    def take(self) -> None:
+        """Reads the weights of the run.
+
+        Raises:
+            UserError: there is no such run, or it trained another pair.
+        """
+        run = newest_run(self.run) if self.run is not None else None
+        if run is None:
+            raise UserError(f"model.encoders_run={self.run} holds no run: name one of model=image_text_encoder")
+        read_pair(self.pair, run.path)
+
+    def keep(self, data: Any) -> None:
+        """A frozen text encoder reads the captions of the data once."""
+        captions = (one for split in ("train", "val") for of_image in data.captions(split) for one in of_image)
+        self.pair.keep(captions, cache_dir=data.cache_dir)
+
+    def read(self, batch: Batch) -> tuple[Text, Allowed]:
+        """The captions of a batch as vectors, and which of the global batch may stand against which images.
+
+        Raises:
+            UserError: it has not one caption for each image, or a single image, which can be told from no other.
+        """
+        captions = batch.get("caption")
+        if captions is None or not all(isinstance(caption, str) for caption in captions):
+            fix = "set data.augment.caption=one, with data=captioned_folder, openmoji, scenes or shards"
+            raise UserError(f"a batch needs one caption for each image: {fix}")
+        allowed = allowed_pairs(captions, batch.get("class"), device=self.pair.settings.device)
+        if len(allowed) < 2:
+            raise UserError(f"{ALONE}: set data.batch_size to at least twice model.accumulate")
+        return self.pair.encode_text(captions), allowed
+
+    def matching(self, images: Float[Tensor, "b c h w"], text: Text, allowed: Allowed, kinds: Collection[str]) -> Terms:
+        """The losses `sentence` and `words` of images and their captions, those of them that are asked for."""
+        features, terms = self.pair.image_features(images), Terms()
+        if "sentence" in kinds:
+            terms["sentence"] = sentence_matching(features.overall, text.sentence, allowed=allowed)
+        if "words" in kinds:
+            terms["words"] = word_region_matching(features.regions, text.words, text.mask, allowed=allowed)
+        return terms
+
+
+def _refuse_others(loaded: nn.Module, _: Any) -> None:
+    """Raises a UserError where the state that was loaded is one of a pair with other settings."""
+    assert isinstance(loaded, FrozenPair)
+    settings = loaded.pair.settings
+    if settings.any() and not settings.cpu().equal(loaded.pair.digest().cpu()):
+        raise UserError(
+            "the encoders of this checkpoint are not those of model.encoders here: their settings, or the "
+            "weights of a pre-trained one, differ"
+        )

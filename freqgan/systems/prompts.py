@@ -1,0 +1,65 @@
+"""What samples of a text-conditioned GAN are made of: captions that were kept with the weights, or given ones."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, final
+
+from torch import nn
+
+from freqgan.errors import UserError
+from freqgan.networks import StageOutput
+from freqgan.text import KeptCaptions, Text
+
+_LONGEST = 256  # bytes that are kept of a caption
+
+
+class Imagined(NamedTuple):
+    """What samples are made of, and what each stage makes of it."""
+
+    text: Text
+    stages: tuple[StageOutput, StageOutput, StageOutput]
+
+
+@final
+class Prompts(nn.Module):
+    """Captions in their order; sample n is made of the n-th, and after the last one comes the first again.
+
+    Args:
+        count: captions that are kept at most.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.kept = KeptCaptions(count, length=_LONGEST)
+        self.given: list[str] = []
+
+    def keep(self, of_images: Iterable[Sequence[str]]) -> None:
+        """Takes a caption of each of the first images: of the first image the first, of the second the second, …"""
+        self.kept.keep(captions[number % len(captions)] for number, captions in enumerate(of_images))
+
+    def aim(self, wishes: Mapping[str, str]) -> None:
+        """Has samples made of `captions`, one on each line, in place of the kept ones.
+
+        Raises:
+            UserError: another wish, or no caption in it.
+        """
+        for name, value in wishes.items():
+            if name != "captions":
+                raise UserError(f"{name} is for models that draw by chance: this one draws what captions say")
+            self.given = [line for line in value.splitlines() if line.strip()]
+            if not self.given:
+                raise UserError("captions are empty: give one on each line")
+
+    def of_samples(self, first: int, count: int) -> list[str]:
+        """The captions of samples first … first + count.
+
+        Raises:
+            UserError: none is kept or given.
+        """
+        captions = self.given or self.kept.read()
+        if not captions:
+            raise UserError("no caption is kept here: train the model, or give captions")
+        return [captions[number % len(captions)] for number in range(first, first + count)]
+
+    def ids(self, count: int, *, seed: int) -> list[str]:
+        """What the first samples are made of: their captions, and the seed and number of their noise."""
+        return [f"{caption}, noise {seed}/{n}" for n, caption in enumerate(self.of_samples(0, count))]
