@@ -12,6 +12,7 @@ from freqgan.data.domain_crops import DomainCrops
 from freqgan.data.domains import TwoDomains
 from freqgan.data.emoji_styles import EmojiStyles
 from freqgan.data.image_folder import ImageFolder
+from freqgan.data.label_folder import LabelFolder
 from freqgan.data.map_tiles import MapTiles
 from freqgan.data.openmoji import OpenMoji
 from freqgan.data.openmoji_lines import OpenMojiLines
@@ -40,6 +41,7 @@ __all__ = [
     "EmojiStyles",
     "ImageDataset",
     "ImageFolder",
+    "LabelFolder",
     "MapTiles",
     "OpenMoji",
     "OpenMojiLines",

@@ -49,7 +49,9 @@ class ImageDataset(Dataset[Sample], ABC):
     any_size: bool = False
     """Whether the images are of any size, and not squares of `image_size`."""
     num_classes: int | None = None
-    """Values that label maps take, 0 included; None without label maps."""
+    """Values that label maps take, 0 included, but for 255, which is no label; None without label maps."""
+    class_names: Sequence[str] = ()
+    """Names of these values, where they have any."""
 
     def __init__(
         self,

@@ -126,11 +126,26 @@ def decode_labels(file: str | Path | BinaryIO, *, name: str = "", max_pixels: in
     Raises:
         UnreadableImageError: as for `decode`, or neither 8-bit grey nor a palette.
     """
+    stored = decode_stored(file, name=name, max_pixels=max_pixels)
+    if stored.mode not in ("L", "P"):
+        name = name or (os.fspath(file) if isinstance(file, str | Path) else "<file>")
+        raise UnreadableImageError(name, f"mode {stored.mode} of a label map, wanted 8-bit grey or a palette")
+    return Image.fromarray(np.asarray(stored))
+
+
+def decode_stored(file: str | Path | BinaryIO, *, name: str = "", max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The first frame of an image file in the mode of the file: palette indices with their palette, nothing turned.
+
+    Args:
+        file: a path, or a file opened in binary mode.
+        name: how errors call the file; its path by default.
+        max_pixels: larger images are refused before their pixels are read.
+
+    Raises:
+        UnreadableImageError: not one of `FORMATS`, too large, truncated or broken.
+    """
     with _opened(file, name, max_pixels) as image:
-        if image.mode not in ("L", "P"):
-            raise ValueError(f"mode {image.mode} of a label map, wanted 8-bit grey or a palette")
-        image.load()
-        return Image.fromarray(np.asarray(image))
+        return image.copy()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from PIL import Image
 
 from freqgan.data.cache import digest
 from freqgan.data.decode import Header, UnreadableImageError, decode, read_header
+from freqgan.data.id_maps import IdMaps
 from freqgan.data.layouts import Layout
 
 _AHEAD = 2 * (os.cpu_count() or 1)  # files that are read before they are needed: whole photographs take memory
@@ -32,6 +33,8 @@ class FolderScan:
         unreadable: reason by name.
         sizes: width and height of every picture, upright, in the order of the names; 0, 0 of unreadable ones.
         grey: number of files without colour.
+        counts: pixels of each id, of every file in the order of the names, of label maps.
+        palettes: number of different palettes that files have of their own, of label maps.
     """
 
     content: str = ""
@@ -40,12 +43,15 @@ class FolderScan:
     unreadable: dict[str, str] = field(default_factory=dict)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     grey: int = 0
+    counts: list[dict[int, int]] = field(default_factory=list)
+    palettes: int = 0
 
     @classmethod
     def load(cls, directory: Path) -> "FolderScan":
         """The scan that `scan_folder` left in a directory."""
         kept = json.loads((directory / "scan.json").read_text())
-        return cls(**kept | {"sizes": [(width, height) for width, height in kept["sizes"]]})
+        counts = [{int(label): pixels for label, pixels in of_file.items()} for of_file in kept.get("counts", [])]
+        return cls(**kept | {"sizes": [(width, height) for width, height in kept["sizes"]], "counts": counts})
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,14 @@ class FolderReader:
         layout: what becomes of each picture.
         max_pixels: larger images count as unreadable.
         boxes: the part that is looked at of some files, by name: left, top, right, bottom, cut at the border.
+        ids: how maps of ids are read; None reads pictures.
     """
 
     root: Path
     layout: Layout
     max_pixels: int
     boxes: Mapping[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    ids: IdMaps | None = None
 
     def header(self, name: str) -> Header | None:
         """The header of a file, None if it is unreadable."""
@@ -76,7 +84,8 @@ class FolderReader:
         return self.layout.pixels(self._picture(name, file), depth=depth)
 
     def _picture(self, name: str, file: BinaryIO | None) -> Image.Image:
-        image = decode(file or self.root / name, name=name, max_pixels=self.max_pixels)
+        read = decode if self.ids is None else self.ids.decode
+        image = read(file or self.root / name, name=name, max_pixels=self.max_pixels)
         if name in self.boxes:
             left, top, right, bottom = self.boxes[name]
             cut = max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height)
@@ -94,7 +103,8 @@ class FolderReader:
                 try:
                     picture = self._picture(name, file)
                     pixels = self.layout.pixels(picture, depth=depth)
-                    return Reading(content, pixels, picture.size, grey=picture.mode != "RGB")
+                    known = self.ids.facts(picture, pixels) if self.ids is not None else {}
+                    return Reading(content, pixels, picture.size, grey=picture.mode != "RGB", **known)
                 except UnreadableImageError as error:
                     return Reading(content, error)
         except OSError as error:
@@ -109,12 +119,16 @@ class Reading(NamedTuple):
         pixels: as the layout has them, or why there are none.
         size: width and height, upright.
         grey: whether it is without colour.
+        counts: pixels of each id, of a label map.
+        palette: a name for the palette of its own, of a label map.
     """
 
     content: str
     pixels: np.ndarray | UnreadableImageError
     size: tuple[int, int] = (0, 0)
     grey: bool = False
+    counts: Mapping[int, int] = {}
+    palette: str = ""
 
 
 def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, keep_bytes: float) -> None:
@@ -126,14 +140,17 @@ def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, 
         directory: where to write.
         keep_bytes: no pixels are written if they would take more.
     """
-    scan, contents = FolderScan(), []
+    scan, contents, palettes = FolderScan(depth=8 if reader.ids is None else 16), [], {""}
 
     def rows(pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
         reads = _in_order(pool, lambda name: reader.read(name, scan.depth), names)
-        for name, (content, pixels, size, grey) in zip(names, reads, strict=True):
+        for name, (content, pixels, size, grey, counts, palette) in zip(names, reads, strict=True):
             contents.append((name, content))
             scan.sizes.append(size)
             scan.grey += grey
+            if reader.ids is not None:
+                scan.counts.append(dict(counts))
+                palettes.add(palette)
             if isinstance(pixels, UnreadableImageError):
                 scan.unreadable[name] = pixels.reason
                 pixels = reader.layout.missing()
@@ -151,7 +168,7 @@ def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, 
             reader.layout.write(directory, len(names), dtype, rows(pool))
         else:
             deque(rows(pool), maxlen=0)
-    scan.content = digest(*contents)
+    scan.content, scan.palettes = digest(*contents), len(palettes) - 1
     (directory / "scan.json").write_text(json.dumps(asdict(scan)))
 
 

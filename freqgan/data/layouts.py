@@ -4,13 +4,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import Image
 
+from freqgan.data.base import height_and_width
 from freqgan.data.decode import Header
 from freqgan.data.pixels import Fit, Pixels, fitted_pixels, painted, whole_pixels, write_pixels
+from freqgan.errors import UserError
+
+AnyFit = Literal["resize", "crop", "pad", "whole"]
+"""As `Fit`, or "whole": pictures stay as they are, and training cuts its crops out of them."""
 
 
 class Layout(ABC):
@@ -45,7 +50,7 @@ class Fitted(Layout):
         extent: height and width.
         channels: 1 or 3.
         fit: what becomes of other shapes.
-        labels: they are label maps, and kept in the colours of their labels.
+        labels: they are label maps: none is blended with others, and grey levels of 8 bits get their colours.
     """
 
     extent: tuple[int, int]
@@ -83,7 +88,7 @@ class Wholes(Layout):
 
     Args:
         channels: 1 or 3.
-        labels: they are label maps, and kept in the colours of their labels.
+        labels: they are label maps: none is blended with others, and grey levels of 8 bits get their colours.
     """
 
     channels: int
@@ -144,3 +149,31 @@ class RaggedPixels:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return RaggedPixels, (self.directory,)
+
+
+def load_size_of(
+    fit: AnyFit, load_size: int | tuple[int, int] | None, size: tuple[int, int]
+) -> tuple[tuple[int, int], bool]:
+    """Height and width that pictures are fitted to, and whether training cuts its crops out of something larger.
+
+    Args:
+        fit: what becomes of pictures of another size.
+        load_size: what they are fitted to, a side or both; None is the size of the crops.
+        size: height and width of the crops.
+
+    Raises:
+        UserError: no such fit, a load size that has no use, or one that is too small.
+    """
+    if fit not in get_args(AnyFit):
+        raise UserError(f"data.source.fit={fit} must be one of {', '.join(get_args(AnyFit))}")
+    if fit == "whole" and load_size is not None:
+        raise UserError(f"data.source.load_size={load_size} is for images that are fitted: set it to null")
+    load = size if load_size is None else height_and_width(load_size)
+    if min(a - b for a, b in zip(load, size, strict=True)) < 0:
+        raise UserError(f"data.source.load_size={load_size} is less than data.image_size={list(size)}")
+    return load, fit == "whole" or load != size
+
+
+def layout_of(fit: AnyFit, size: tuple[int, int], channels: int, *, labels: bool = False) -> Layout:
+    """How pictures of a fit are kept."""
+    return Wholes(channels, labels) if fit == "whole" else Fitted(size, channels, fit, labels)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from freqgan.data.decode import printable
-from freqgan.data.partners import pair_names
+from freqgan.data.partners import pair_names, same_shape
 from freqgan.data.scanned_domains import ScannedDomains
 from freqgan.errors import UserError
 
@@ -71,8 +71,7 @@ class PairedFolders(ScannedDomains):
             sizes = f"it has {width}x{height} pixels, its partner {width_b}x{height_b}"
             if self.fit == "whole" and (width, height) != (width_b, height_b):
                 yield name, f"{sizes}: set data.source.fit=resize"
-            # A reduced picture is of the same shape, but for sides that were rounded to whole pixels.
-            elif abs(width * height_b - width_b * height) > max(width, height, width_b, height_b):
+            elif not same_shape(size, sizes_b[partner]):
                 if self.fit != "resize":
                     yield name, f"{sizes}, which is another shape: set data.source.fit=resize"
                 squeezed += 1

@@ -84,6 +84,15 @@ def pair_names(
     return pairs, alone, [name for key, found in files.items() if key not in times for name in found]
 
 
+def same_shape(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether one picture may be the other at another size, with sides that were rounded to whole pixels.
+
+    >>> same_shape((150, 101), (37, 25)), same_shape((150, 101), (101, 150))
+    (True, False)
+    """
+    return abs(size[0] * other[1] - size[1] * other[0]) <= max(*size, *other)
+
+
 def _stem(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 

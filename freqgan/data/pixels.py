@@ -64,7 +64,7 @@ def _placed(
     """The part of a picture that is looked at, and the size that it gets; sizes are width and height."""
     if fit == "crop":
         scale = min(have[0] / want[0], have[1] / want[1])
-        width, height = scale * want[0], scale * want[1]
+        width, height = (min(float(n), scale * side) for n, side in zip(have, want, strict=True))  # never rounded up
         left, top = (have[0] - width) / 2, (have[1] - height) / 2
         return (left, top, left + width, top + height), want
     inner = want

@@ -7,17 +7,16 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
-from freqgan.data.base import ImageDataset, Sample, height_and_width
+from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import digest
 from freqgan.data.decode import MAX_PIXELS
 from freqgan.data.domains import TwoDomains
-from freqgan.data.layouts import Fitted, Layout, Wholes
-from freqgan.data.pixels import Fit, as_tensor
+from freqgan.data.layouts import AnyFit, Layout, layout_of, load_size_of
+from freqgan.data.pixels import as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.errors import UserError
 
 _log = logging.getLogger(__name__)
-DomainFit = Literal["resize", "crop", "pad", "whole"]
 Domain = Literal["a", "b"]
 
 
@@ -41,7 +40,7 @@ class ScannedDomains(ImageDataset, TwoDomains):
     def __init__(
         self,
         *,
-        fit: DomainFit = "resize",
+        fit: AnyFit = "resize",
         load_size: int | tuple[int, int] | None = None,
         labels: Domain | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -49,18 +48,11 @@ class ScannedDomains(ImageDataset, TwoDomains):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        if fit not in get_args(DomainFit):
-            raise UserError(f"data.source.fit={fit} must be one of {', '.join(get_args(DomainFit))}")
         if labels not in (None, *get_args(Domain)):
             raise UserError(f"data.source.labels={labels} must be a, b or null")
-        if fit == "whole" and load_size is not None:
-            raise UserError(f"data.source.load_size={load_size} is for images that are fitted: set it to null")
-        self.fit: DomainFit = fit
+        self.fit: AnyFit = fit
         self.labels: Domain | None = labels
-        self.load_size = self.size if load_size is None else height_and_width(load_size)
-        if min(load - side for load, side in zip(self.load_size, self.size, strict=True)) < 0:
-            raise UserError(f"data.source.load_size={load_size} is less than data.image_size={list(self.size)}")
-        self.any_size = fit == "whole" or self.load_size != self.size
+        self.load_size, self.any_size = load_size_of(fit, load_size, self.size)
         self.max_pixels, self.cache_limit_gib = max_pixels, cache_limit_gib
         self._pairing: tuple[object, ...] = ()  # what else decides which pictures belong to each other
         self._a: ScannedFolder
@@ -104,11 +96,7 @@ class ScannedDomains(ImageDataset, TwoDomains):
         return digest(self._a.scan.content, self._b.scan.content, self.fit, size, self.labels, *self._pairing)
 
     def _layout(self, domain: Domain) -> Layout:
-        labels = self.labels == domain
-        if self.fit == "whole":
-            return Wholes(self.channels, labels)
-        fit: Fit = self.fit
-        return Fitted(self.load_size, self.channels, fit, labels)
+        return layout_of(self.fit, self.load_size, self.channels, labels=self.labels == domain)
 
     def _scanned(self, root: Path, layout: Layout, setting: str) -> ScannedFolder:
         size = "whole" if self.fit == "whole" else "x".join(map(str, self.load_size))

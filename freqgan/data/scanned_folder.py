@@ -3,7 +3,7 @@
 import logging
 import os
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from freqgan.data.cache import build_once, digest
 from freqgan.data.decode import UnreadableImageError
 from freqgan.data.folder_listing import list_images
 from freqgan.data.folder_scan import FolderReader, FolderScan, scan_folder
+from freqgan.data.id_maps import IdMaps
 from freqgan.data.layouts import Layout
 from freqgan.data.splits import Split, belongs
 from freqgan.errors import UserError
@@ -34,6 +35,8 @@ class ScannedFolder:
         cache: path that the cache directory begins with.
         setting: what the user calls the folder.
         boxes: the part that is looked at of some files, by name.
+        files: those of `list_images` that are meant; None is all.
+        ids: how maps of ids are read, kept at 16 bits; None reads pictures.
 
     Raises:
         UserError: no such folder, or no image in it.
@@ -49,12 +52,14 @@ class ScannedFolder:
         cache: Path,
         setting: str = "data.root",
         boxes: Mapping[str, tuple[int, int, int, int]] | None = None,
+        files: Sequence[tuple[str, int, int]] | None = None,
+        ids: IdMaps | None = None,
     ) -> None:
         self.root, self.setting, self.cache_limit_gib = root, setting, cache_limit_gib
-        listing = list_images(root, setting=setting)
+        listing = list_images(root, setting=setting) if files is None else list(files)
         self.names = [name for name, *_ in listing]
-        self._reader = FolderReader(root, layout, max_pixels, boxes or {})
-        settings = (repr(layout), max_pixels, cache_limit_gib, *([boxes] if boxes else []))
+        self._reader = FolderReader(root, layout, max_pixels, boxes or {}, ids)
+        settings = (repr(layout), max_pixels, cache_limit_gib, *([boxes] if boxes else []), *([repr(ids)] if ids else []))
         key = digest(_SCAN_VERSION, PIL.__version__, os.path.realpath(root), listing, *settings)
         directory = build_once(cache.with_name(f"{cache.name}_{key}"), self._read_all)
         self.scan = FolderScan.load(directory)
@@ -79,6 +84,7 @@ class ScannedFolder:
         on_error: OnError,
         groups: Mapping[str, str] | None = None,
         without: Mapping[str, str] | None = None,
+        sides: Mapping[str, Split] | None = None,
     ) -> tuple[list[int], list[UnreadableImageError]]:
         """Rows of a split, the next good one in place of an unreadable one, and what is unreadable.
 
@@ -88,12 +94,17 @@ class ScannedFolder:
             on_error: raise or skip.
             groups: what tells the side of some files, in place of their names.
             without: files that are as good as unreadable, and why.
+            sides: the split that files were published with; None tells it by names.
 
         Raises:
             UserError: no image of the split is readable, or (with on_error=raise) one is not.
         """
         unreadable, groups = {**self.scan.unreadable, **(without or {})}, groups or {}
-        rows = [row for row, name in enumerate(self.names) if belongs(groups.get(name, name), split, val_fraction)]
+        rows = [
+            row
+            for row, name in enumerate(self.names)
+            if (split in ("all", sides[name]) if sides else belongs(groups.get(name, name), split, val_fraction))
+        ]
         good = [position for position, row in enumerate(rows) if self.names[row] not in unreadable]
         bad = [self.names[row] for row in rows if self.names[row] in unreadable]
         skipped = [UnreadableImageError(name, unreadable[name]) for name in bad]

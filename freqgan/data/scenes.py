@@ -37,6 +37,7 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
     """
 
     num_classes = 1 + len(SHAPES)
+    class_names = ("background", *SHAPES)
 
     def __init__(
         self,
