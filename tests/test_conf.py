@@ -32,6 +32,7 @@ NEEDED = {
 }
 ROOTS_OF = {
     **dict.fromkeys(("image_folder", "shards", "super_resolution", "side_by_side", "map_tiles"), ("root",)),
+    **dict.fromkeys(("label_folder", "camvid", "cityscapes", "ade20k", "nyu", "earth"), ("root",)),
     **dict.fromkeys(("paired_folders", "unpaired_folders"), ("root", "root_b")),
 }
 NEEDED_BY_VERB = {
@@ -62,6 +63,7 @@ LEAVES = [
 ]
 TOGETHER = [tuple(choice for leaf in LEAVES for choice in leaf[n % len(leaf)]) for n in range(max(map(len, LEAVES)))]
 OPPOSED = {"metrics=none", "stop=plateau"}  # a plateau of what is not measured
+RECTANGLES = {"data=camvid", "data=cityscapes", "data=nyu"}  # which most models refuse
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -94,6 +96,7 @@ def test_the_options_that_a_primary_config_chooses_exist(verb: str) -> None:
 @pytest.mark.parametrize("choices", TOGETHER, ids=" ".join)
 def test_options_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
     needed = [f"data.{root}=x" for data, roots in ROOTS_OF.items() if f"data={data}" in choices for root in roots]
+    needed += ["data.image_size=64"] if {*choices} & RECTANGLES else []
     kept = [choice for choice in choices if not {*choices} >= OPPOSED or choice != "stop=plateau"]
     config.check(compose("train", *kept, *needed))
 

@@ -10,6 +10,7 @@ from freqgan.data.captions import Captioned
 from freqgan.data.decode import UnreadableImageError, decode
 from freqgan.data.domain_crops import DomainCrops
 from freqgan.data.domains import TwoDomains
+from freqgan.data.earth_tiles import EarthTiles
 from freqgan.data.emoji_styles import EmojiStyles
 from freqgan.data.image_folder import ImageFolder
 from freqgan.data.label_folder import LabelFolder
@@ -38,6 +39,7 @@ __all__ = [
     "CaptionedFolder",
     "DataModule",
     "DomainCrops",
+    "EarthTiles",
     "EmojiStyles",
     "ImageDataset",
     "ImageFolder",

@@ -15,7 +15,7 @@ from freqgan.data.base import ImageDataset, OnError, Sample
 from freqgan.data.cache import digest
 from freqgan.data.captions import Captioned
 from freqgan.data.domains import TwoDomains
-from freqgan.data.evaluation import chosen, in_signed_range, one_by_one
+from freqgan.data.evaluation import chosen, converted, one_by_one
 from freqgan.data.ranges import to_signed_range
 from freqgan.data.splits import Split
 from freqgan.data.stage import Stage
@@ -30,7 +30,7 @@ class DataModule(pl.LightningDataModule):
     """Images of one source, for training as an endless stream and for evaluation in the order of the source.
 
     Whoever resumes a run sets `images_seen` before the training loader is made; nothing else is state.
-    Networks, losses and metrics get the images as float32 in [-1, 1].
+    Networks, losses and metrics get the images as float32 in [-1, 1], and label and instance maps as int64.
 
     Args:
         source: makes the data set when called with the facts below, such as a `_partial_` of
@@ -195,7 +195,8 @@ class DataModule(pl.LightningDataModule):
 
         Each is a batch of one, its images in [-1, 1], with "name" (str) and what the source and the stage give:
         "image" (1, c, h, w) at its own size cut to multiples of the scale, and "image_low" (1, c, h / scale,
-        w / scale), where pairs are made for super-resolution; "image" and "image_b", where there are two domains.
+        w / scale), where pairs are made for super-resolution; "image" and "image_b", where there are two domains;
+        "label_map" and "instance_map" int64 (1, h, w), where there are labels.
 
         Args:
             split: what to read; "all" leaves the images of `val_root` out.
@@ -266,8 +267,8 @@ class DataModule(pl.LightningDataModule):
         return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Convert images to [-1, 1] where the batch is used: bytes are a quarter of the transfer."""
-        return in_signed_range(batch)
+        """Convert images and maps where the batch is used: bytes are a quarter of the transfer, or an eighth."""
+        return converted(batch)
 
     def _stream(self) -> TrainingStream:
         return TrainingStream(self.train_dataset(), seed=self.seed, augment=self.augment, repeats=self.crops_per_image)

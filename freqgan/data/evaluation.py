@@ -12,6 +12,7 @@ from freqgan.data.stream import Batch, collate
 from freqgan.ops.keyed_random import permutation
 
 _NAMES = ("name", "name_b")
+_MAPS = ("label_map", "instance_map")
 
 
 def chosen(length: int, limit: int | None) -> list[int]:
@@ -21,7 +22,7 @@ def chosen(length: int, limit: int | None) -> list[int]:
 
 
 def one_by_one(read: Callable[[int], Sample], indices: list[int], stage: Stage | None) -> Iterator[Batch]:
-    """Whole samples, each as a batch of one with images in [-1, 1] and its name.
+    """Whole samples, each as a batch of one, `converted`, with its name.
 
     Args:
         read: the sample of an index.
@@ -32,12 +33,15 @@ def one_by_one(read: Callable[[int], Sample], indices: list[int], stage: Stage |
         sample = read(index)
         if stage is not None:
             sample = stage.evaluated(sample)
-        yield {"name": str(index)} | in_signed_range(collate([sample])) | {k: sample[k] for k in _NAMES if k in sample}
+        yield {"name": str(index)} | converted(collate([sample])) | {k: sample[k] for k in _NAMES if k in sample}
 
 
-def in_signed_range(batch: Batch) -> Batch:
-    """A batch whose images are in [-1, 1]."""
-    return {
-        name: to_signed_range(value) if name.startswith("image") and isinstance(value, Tensor) else value
-        for name, value in batch.items()
-    }
+def converted(batch: Batch) -> Batch:
+    """A batch as systems get it: images float32 in [-1, 1], label and instance maps int64, the rest as it is."""
+    return {name: _converted(name, value) if isinstance(value, Tensor) else value for name, value in batch.items()}
+
+
+def _converted(name: str, value: Tensor) -> Tensor:
+    if name.startswith("image"):
+        return to_signed_range(value)
+    return value.long() if name in _MAPS else value

@@ -73,10 +73,11 @@ class IdMaps:
         if self.colors:
             return self._looked_up(colors)
         if np.array_equal(colors, np.broadcast_to(colors[..., :1], colors.shape)):
-            return colors[..., 0]
+            return np.asarray(colors[..., 0])
         if not self.instances:
             raise ValueError("it is in colour, wanted ids: set data.source.palette")
-        return np.unique(packed(colors), return_inverse=True)[1].reshape(colors.shape[:2])
+        _, numbers = np.unique(packed(colors), return_inverse=True)
+        return numbers.reshape(colors.shape[:2])
 
     def _looked_up(self, colors: np.ndarray) -> np.ndarray:
         known = packed(np.array(self.colors))
@@ -87,12 +88,12 @@ class IdMaps:
             found = Counter(map(tuple, colors[strange].tolist()))
             listed = ", ".join(f"{spelled(color)} ({count} pixels)" for color, count in found.most_common(_LISTED))
             raise ValueError(f"{len(found)} of its colours are not in data.source.palette: {listed}")
-        return ids
+        return np.asarray(ids)
 
 
 def packed(colors: np.ndarray) -> np.ndarray:
     """One number for each colour (…, 3)."""
-    return colors.astype(np.int64) @ np.array((65536, 256, 1))
+    return np.asarray(colors.astype(np.int64) @ np.array((65536, 256, 1)))
 
 
 def spelled(color: Iterable[int]) -> str:

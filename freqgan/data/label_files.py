@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -87,11 +87,11 @@ class LabelledFiles:
         patterns: what they were found by.
     """
 
-    patterns: Mapping[Kind, Pattern]
+    patterns: dict[Kind, Pattern]
     found: dict[Kind, dict[Key, list[str]]] = field(default_factory=dict)
 
     @classmethod
-    def among(cls, paths: Sequence[str], patterns: Mapping[Kind, Pattern], splits: Sequence[str]) -> "LabelledFiles":
+    def among(cls, paths: Sequence[str], patterns: dict[Kind, Pattern], splits: Sequence[str]) -> "LabelledFiles":
         """Those of some paths that the patterns mean; a path that fits several of them is of the last.
 
         Args:
@@ -113,7 +113,7 @@ class LabelledFiles:
 
     def alone(self) -> dict[str, str]:
         """Images without exactly one label map and one instance map, and why."""
-        reasons = {}
+        reasons: dict[str, str] = {}
         for key, images in self.found["images"].items():
             for kind in self.patterns:
                 files = self.found[kind].get(key, [])

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,7 +86,8 @@ class LabelFolder(ImageDataset):
             raise UserError("data.source.images, labels and instances: all have {split}, or none")
         if instances and things:
             raise UserError(f"data.source.things={list(things)} is for sets without instance maps: set it to []")
-        self.classes = LabelClasses(num_classes, tuple(class_names), None if ids is None else tuple(ids), tuple(dont_care))
+        numbers = None if ids is None else tuple(ids)
+        self.classes = LabelClasses(num_classes, tuple(class_names), numbers, tuple(dont_care))
         self.things = self.classes.numbers(things, "data.source.things")
         self.num_classes, self.class_names = num_classes, tuple(class_names)
         self.splits, self.palette, self.fit = (splits[0], splits[1]), palette, fit

@@ -1,4 +1,4 @@
-"""What there is to say of label maps before anything is trained on them: mistakes with their remedy, and a histogram."""
+"""What there is to say of label maps before anything is trained on them: mistakes with remedies, and a histogram."""
 
 import logging
 from collections import Counter
@@ -70,8 +70,8 @@ def color_problems(root: Path, unreadable: Sequence[str]) -> Iterator[str]:
         fix = "set data.source.palette=<file with a line for each class: three numbers and a name>"
         if {*found} <= {*read_palette(VOC, root)}:
             fix = f"they are colours of PASCAL VOC, set data.source.palette={VOC}"
-        count = f"{len(unreadable)} label maps are in colour, with {len(found)} colours that look like a palette"
-        yield f"data.source.palette=null: {count}: {listed}{more}: {fix}"
+        got = f"{len(unreadable)} label maps hold no ids but colours, {len(found)} of them, as a palette has"
+        yield f"data.source.palette=null: {got}: {listed}{more}: {fix}"
 
 
 def unfit(files: LabelledFiles, folders: Mapping[Kind, ScannedFolder], fit: AnyFit) -> dict[str, str]:
@@ -85,15 +85,15 @@ def unfit(files: LabelledFiles, folders: Mapping[Kind, ScannedFolder], fit: AnyF
                 continue
             if unreadable := folders[kind].scan.unreadable.get(maps[0]):
                 reasons[image] = f"its {printable(maps[0])} cannot be read: {unreadable}"
-            elif misfit := _misfit(sizes["images"][image], sizes[kind][maps[0]], fit):
-                reasons[image] = f"{misfit.format(printable(maps[0]))}"
+            elif misfit := _misfit(sizes["images"][image], printable(maps[0]), sizes[kind][maps[0]], fit):
+                reasons[image] = misfit
     return reasons
 
 
-def _misfit(size: tuple[int, int], size_of_map: tuple[int, int], fit: AnyFit) -> str:
-    """Why a map does not lie over its image, with {} for its name; empty if it does."""
+def _misfit(size: tuple[int, int], name_of_map: str, size_of_map: tuple[int, int], fit: AnyFit) -> str:
+    """Why a map does not lie over its image; empty if it does."""
     (width, height), (width_of_map, height_of_map) = size, size_of_map
-    got = f"it has {width}x{height} pixels, its {{}} {width_of_map}x{height_of_map}"
+    got = f"it has {width}x{height} pixels, its {name_of_map} {width_of_map}x{height_of_map}"
     if size == size_of_map or (fit != "whole" and same_shape(size, size_of_map)):
         return ""
     if size == (height_of_map, width_of_map):

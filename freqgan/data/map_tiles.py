@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from freqgan.data.decode import MAX_PIXELS, decode
 from freqgan.data.domains import TwoDomains
 from freqgan.data.folder_listing import list_images
 from freqgan.data.pixels import Pixels, as_tensor, whole_pixels, write_pixels
+from freqgan.data.tile_grid import TileGrid
 from freqgan.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -53,15 +53,8 @@ class MapTiles(ImageDataset, TwoDomains):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        if stride is not None and stride < 1:
-            raise UserError(f"data.source.stride={stride} must be at least 1")
-        if not 0 <= rows[0] < rows[1] <= 1:
-            raise UserError(f"data.source.rows={list(rows)} must be [from, to] within 0 and 1")
-        if not 0 <= val_from <= 1 - self.val_fraction:
-            most = f"{1 - self.val_fraction:g}, 1 - data.val_fraction"
-            raise UserError(f"data.source.val_from={val_from} must be at least 0 and at most {most}")
-        self.files, self.stride, self.rows = (files[0], files[1]), stride, (rows[0], rows[1])
-        self.val_from, self.least_detail, self.max_pixels = val_from, least_detail, max_pixels
+        self.grid = TileGrid(self.size, stride, (rows[0], rows[1]), val_from, self.val_fraction)
+        self.files, self.least_detail, self.max_pixels = (files[0], files[1]), least_detail, max_pixels
 
     def prepare(self) -> None:
         """Read both pictures, unless the cache knows exactly these files, and choose the tiles.
@@ -77,7 +70,9 @@ class MapTiles(ImageDataset, TwoDomains):
         directory = build_once(self.cache_dir / "map_tiles" / key, self._read)
         self._maps = Pixels(directory / "maps.npy")
         self._content = (directory / "content").read_text()
-        self._places = [place for place in self._grid() if self._has_detail(place)]
+        *_, height, width = self._maps.array.shape
+        places = self.grid.places(height, width, self.split)
+        self._places = [place for place in places if self._has_detail(place)]
         if not self._places and self.split != "val":
             raise UserError(f"data.root={self.root}: no tile of {list(self.size)} pixels has data.source.least_detail")
 
@@ -102,7 +97,7 @@ class MapTiles(ImageDataset, TwoDomains):
 
     def content(self) -> str:
         """A hash of the pixels of both pictures, and of where tiles are cut."""
-        return digest(self._content, self.stride, self.rows, self.val_from, self.least_detail)
+        return digest(self._content, self.grid.stride, self.grid.rows, self.grid.val_from, self.least_detail)
 
     def _name(self, index: int) -> str:
         top, left = self._places[index]
@@ -112,18 +107,6 @@ class MapTiles(ImageDataset, TwoDomains):
         top, left = self._places[index]
         tile = self._maps.array[domain, :, top : top + self.size[0], left : left + self.size[1]]
         return as_tensor(np.array(tile))
-
-    def _grid(self) -> Iterator[tuple[int, int]]:
-        height, width = self._maps.array.shape[2:]
-        stride = (self.stride, self.stride) if self.stride else self.size
-        first, last = round(self.rows[0] * height), round(self.rows[1] * height) - self.size[0]
-        band = round(self.val_from * width), round((self.val_from + self.val_fraction) * width)
-        for top in range(first, last + 1, stride[0]):
-            for left in range(0, width - self.size[1] + 1, stride[1]):
-                inside = band[0] <= left and left + self.size[1] <= band[1]
-                outside = left + self.size[1] <= band[0] or band[1] <= left
-                if self.split == "all" or (inside if self.split == "val" else outside):
-                    yield top, left
 
     def _has_detail(self, place: tuple[int, int]) -> bool:
         if not self.least_detail:

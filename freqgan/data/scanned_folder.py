@@ -59,7 +59,8 @@ class ScannedFolder:
         listing = list_images(root, setting=setting) if files is None else list(files)
         self.names = [name for name, *_ in listing]
         self._reader = FolderReader(root, layout, max_pixels, boxes or {}, ids)
-        settings = (repr(layout), max_pixels, cache_limit_gib, *([boxes] if boxes else []), *([repr(ids)] if ids else []))
+        settings = [repr(layout), max_pixels, cache_limit_gib]
+        settings += [setting for setting in (boxes, ids and repr(ids)) if setting]
         key = digest(_SCAN_VERSION, PIL.__version__, os.path.realpath(root), listing, *settings)
         directory = build_once(cache.with_name(f"{cache.name}_{key}"), self._read_all)
         self.scan = FolderScan.load(directory)

@@ -92,7 +92,7 @@ def test_lightning_gets_one_endless_epoch_in_the_range_of_networks(scenes):
     image = whole[0]["image"]
     assert image.dtype == torch.float32
     assert -1 <= image.min() < -0.5 < 0.5 < image.max() <= 1
-    assert whole[0]["label_map"].dtype == torch.uint8
+    assert whole[0]["label_map"].dtype == whole[0]["instance_map"].dtype == torch.int64
     resumed = scenes(length=20, augment=Augment(horizontal_flip=True), num_workers=1)
     resumed.images_seen = 20
     for got, expected in zip(fit(resumed, 3), whole[5:], strict=False):
@@ -106,9 +106,13 @@ def test_ranges():
     assert torch.equal(to_bytes(signed), values)
     assert torch.equal(to_bytes(to_signed_range(values.float() / 255)), values)
     batch = {"image": values[None], "image_b": values[None] / 255, "label_map": values, "caption": [["x"]]}
+    batch |= {"instance_map": values.int() * 1000, "position": values}
     converted = DataModule(source=Scenes, image_size=8).on_after_batch_transfer(batch, 0)
     assert torch.allclose(converted["image"], converted["image_b"])
-    assert converted["label_map"] is values
+    assert torch.equal(converted["label_map"], values.long())
+    assert torch.equal(converted["instance_map"], values.long() * 1000)
+    assert (converted["label_map"].dtype, converted["instance_map"].dtype) == (torch.int64, torch.int64)
+    assert converted["position"] is values
     assert converted["caption"] == [["x"]]
 
 
@@ -315,7 +319,8 @@ def test_any_source_has_evaluation_pairs(scenes):
     pairs = list(data.evaluation_pairs("val"))
     images = torch.cat(list(data.evaluation_images("val")))
     assert torch.equal(torch.cat([pair["image"] for pair in pairs]), images)
-    assert pairs[0]["label_map"].shape == (1, 8, 8)
+    assert pairs[0]["label_map"].shape == pairs[0]["instance_map"].shape == (1, 8, 8)
+    assert pairs[0]["label_map"].dtype == pairs[0]["instance_map"].dtype == torch.int64
     crops = AlignedCrops(image_size=8, scale=2, degradation=Bicubic(2))
     (pair, *_) = scenes(length=30, augment=crops, val_fraction=0.5, scale=2).evaluation_pairs("val")
     assert pair["image_low"].shape == (1, 3, 4, 4)

@@ -64,3 +64,8 @@ def test_depth_is_kept() -> None:
     deep = np.random.default_rng(0).integers(0, 65536, (10, 14)).astype(np.uint16)
     pixels = fitted_pixels(Image.fromarray(deep), size=(10, 14), fit="pad", channels=3, depth=16)
     assert np.array_equal(pixels, np.broadcast_to(deep, (3, 10, 14)))
+
+
+def test_a_crop_whose_size_is_no_binary_fraction_stays_inside() -> None:
+    assert 699 / 174 * 174 > 699  # what rounding makes of it
+    assert fitted_pixels(Image.new("RGB", (699, 800)), size=(174, 174), fit="crop", channels=3).shape == (3, 174, 174)
