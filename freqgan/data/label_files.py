@@ -83,12 +83,14 @@ class LabelledFiles:
     """Files of one set by what they are.
 
     Args:
-        found: the paths of every picture's images, label maps and instance maps.
         patterns: what they were found by.
+        found: the paths of every picture's images, label maps and instance maps.
+        example: any path of the folder.
     """
 
     patterns: dict[Kind, Pattern]
     found: dict[Kind, dict[Key, list[str]]] = field(default_factory=dict)
+    example: str = ""
 
     @classmethod
     def among(cls, paths: Sequence[str], patterns: dict[Kind, Pattern], splits: Sequence[str]) -> "LabelledFiles":
@@ -105,7 +107,7 @@ class LabelledFiles:
             kind, key = next(keys, (None, None))
             if kind is not None and key is not None and (not key.split or key.split in splits):
                 found[kind][key].append(path)
-        return cls(patterns, found)
+        return cls(patterns, found, paths[0] if paths else "")
 
     def partner(self, kind: Kind, key: Key) -> str:
         """The one file of a picture."""
@@ -133,9 +135,10 @@ class LabelledFiles:
 
     def missing(self, splits: Sequence[str]) -> Iterator[str]:
         """A line for each kind of which there is no file at all."""
-        example = Key(splits[0], "*")
         for kind, pattern in self.patterns.items():
             if not self.found[kind]:
-                setting, wanted = f"{pattern.setting}={pattern.text}", pattern.path(example).replace("*.*", "*")
-                fix = f" or, without instance maps, {pattern.setting}=null" if kind == "instances" else ""
-                yield f"{setting}: no file is called {wanted}, set data.root to the folder that it begins at{fix}"
+                wanted = pattern.path(Key(splits[0], "*")).replace("*.*", "*")
+                got = f"no file is called {wanted}, but, as one of them, {printable(self.example)}"
+                fix = f"set data.root to the folder that the pattern begins at, or {pattern.setting}=<pattern>"
+                none = f", or {pattern.setting}=null if there are none" if kind == "instances" else ""
+                yield f"{pattern.setting}={pattern.text}: {got}: {fix}{none}"

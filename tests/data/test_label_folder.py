@@ -411,14 +411,14 @@ def test_segnet_s_copy_of_camvid(tmp_path: Path) -> None:
 def test_folders_that_hold_something_else(make: Any, root: Path) -> None:
     with pytest.raises(UserError) as error:
         make(images="left/{name}", labels="{name}_labels.png", instances="things/{name}")
-    fix = "set data.root to the folder that it begins at"
+    there = "but, as one of them, images/0.bmp: set data.root to the folder that the pattern begins at, or data.source"
     assert error.value.lines == tuple(
         f"data.root={root}: data.source.{line}"
         for line in (
-            f"images=left/{{name}}: no file is called left/*, {fix}",
-            f"labels={{name}}_labels.png: no file is called *_labels.png, {fix}",
-            f"instances=things/{{name}}: no file is called things/*, {fix} or, without instance maps, "
-            "data.source.instances=null",
+            f"images=left/{{name}}: no file is called left/*, {there}.images=<pattern>",
+            f"labels={{name}}_labels.png: no file is called *_labels.png, {there}.labels=<pattern>",
+            f"instances=things/{{name}}: no file is called things/*, {there}.instances=<pattern>, or "
+            "data.source.instances=null if there are none",
         )
     )
 
