@@ -143,7 +143,8 @@ class LabelFolder(ImageDataset):
         """A hash of the names and bytes of all files, wherever the folder lies, and of what is made of them."""
         size = self.load_size if self.any_size and self.fit != "whole" else None
         contents = [folder.scan.content for folder in self._folders.values()]
-        return digest(*contents, self.fit, size, repr(self.classes), self.things, self._colors)
+        meaning = self.num_classes, self.classes.ids, self.classes.dont_care, self.things, self._colors
+        return digest(*contents, self.fit, size, *meaning)
 
     def _ids(self, kind: Kind, image: str) -> np.ndarray:
         """The map of an image as its file has it: (h, w)."""
