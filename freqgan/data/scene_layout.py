@@ -1,7 +1,7 @@
 """What is in a scene: shapes, colours, places and the sentences that are true of them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,9 +28,9 @@ BACKGROUNDS = {
 PATTERNS = ("plain", "shaded", "striped", "checkered", "dotted")
 SIZES = {"small": (0.09, 0.13), "large": (0.19, 0.26)}
 MAX_SHAPES = 4
-_COUNTS = ("no", "one shape", "two shapes", "three shapes", "four shapes")
+COUNTS = ("no", "one shape", "two shapes", "three shapes", "four shapes")
+GAP = 0.8
 _TRIES = 24
-_GAP = 0.8
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,17 @@ class Layout:
     grain: int
 
 
-def draw_layout(rng: np.random.Generator) -> Layout:
-    """A random scene of one to four shapes of different colours, which overlap a little at most."""
+def draw_layout(rng: np.random.Generator, *, kinds: Sequence[str] = SHAPES, gap: float = GAP) -> Layout:
+    """A random scene of one to four shapes of different colours, which overlap a little at most.
+
+    Args:
+        rng: what it is drawn with.
+        kinds: of shapes, out of `SHAPES`.
+        gap: least distance of two centres, in sums of their radii.
+    """
     uniform = iter(rng.random(8 + MAX_SHAPES * (4 + 2 * _TRIES)).tolist())
 
-    def pick(options: tuple[str, ...]) -> str:
+    def pick(options: Sequence[str]) -> str:
         return options[int(next(uniform) * len(options))]
 
     background, pattern = pick(tuple(BACKGROUNDS)), pick(PATTERNS)
@@ -93,17 +99,17 @@ def draw_layout(rng: np.random.Generator) -> Layout:
         size = pick(tuple(SIZES))
         low, high = SIZES[size]
         radius, tilt = low + (high - low) * next(uniform), (next(uniform) - 0.5) * 0.7
-        place = _free_place(uniform, radius, shapes)
+        place = _free_place(uniform, radius, shapes, gap)
         if place is not None:
             color = colors.pop(int(next(uniform) * len(colors)))
-            shapes.append(Shape(pick(SHAPES), color, size, *place, radius, tilt))
+            shapes.append(Shape(pick(kinds), color, size, *place, radius, tilt))
     return Layout(tuple(shapes), background, pattern, angle, frequency, grain)
 
 
-def _free_place(uniform: Iterator[float], radius: float, shapes: list[Shape]) -> tuple[float, float] | None:
+def _free_place(uniform: Iterator[float], radius: float, shapes: list[Shape], gap: float) -> tuple[float, float] | None:
     for _ in range(_TRIES):
         x, y = (radius + 0.02 + (0.96 - 2 * radius) * next(uniform) for _ in range(2))
-        if all(math.hypot(x - other.x, y - other.y) > _GAP * (radius + other.radius) for other in shapes):
+        if all(math.hypot(x - other.x, y - other.y) > gap * (radius + other.radius) for other in shapes):
             return x, y
     return None
 
@@ -116,22 +122,26 @@ def captions(layout: Layout) -> list[str]:
     shapes, ground = layout.shapes, f"a {layout.pattern} {layout.background} background"
     named = [f"{'an' if shape.color == 'orange' else 'a'} {shape.color} {shape.kind}" for shape in shapes]
     listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
-    return [_relation(*shapes[:2]), f"{listed} on {ground}", f"{_COUNTS[len(shapes)]} on {ground}"]
+    return [_placed(*shapes[:2]), f"{listed} on {ground}", f"{COUNTS[len(shapes)]} on {ground}"]
 
 
-def _relation(first: Shape, second: Shape | None = None) -> str:
-    described = f"a {first.size} {first.color} {first.kind}"
-    if second is None:
-        return f"{described} {_place(first)}"
+def relation(first: Shape, second: Shape) -> str:
+    """Where the first shape lies, seen from the second: the greater distance of the two decides."""
     right, down = first.x - second.x, first.y - second.y
     if abs(right) > abs(down):
-        relation = "to the right of" if right > 0 else "to the left of"
-    else:
-        relation = "below" if down > 0 else "above"
-    return f"{described} {relation} a {second.size} {second.color} {second.kind}"
+        return "to the right of" if right > 0 else "to the left of"
+    return "below" if down > 0 else "above"
 
 
-def _place(shape: Shape) -> str:
+def place(shape: Shape) -> str:
+    """In which ninth of the image a shape's centre lies."""
     row = ("top", "middle", "bottom")[int(shape.y * 3)]
     column = ("left", "centre", "right")[int(shape.x * 3)]
     return "in the centre" if (row, column) == ("middle", "centre") else f"at the {row} {column}"
+
+
+def _placed(first: Shape, second: Shape | None = None) -> str:
+    described = f"a {first.size} {first.color} {first.kind}"
+    if second is None:
+        return f"{described} {place(first)}"
+    return f"{described} {relation(first, second)} a {second.size} {second.color} {second.kind}"

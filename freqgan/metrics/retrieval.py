@@ -80,9 +80,9 @@ class RetrievalProtocol:
         """The vector and the captions of every image of this process."""
         own = islice(islice(pairs(), self.num_images), rank(), None, world_size())
         found: list[tuple[Tensor, list[str]]] = []
-        for batch in _batches(own):
+        for batch in batches(own):
             vectors = images(torch.cat([pair["image"] for pair in batch])).float().cpu()
-            found += zip(vectors, map(_captions, batch), strict=True)
+            found += zip(vectors, map(all_captions, batch), strict=True)
         return found
 
     def _finish(
@@ -95,7 +95,7 @@ class RetrievalProtocol:
         # One caption stands for all of the same words.
         spoken = {wording(caption): caption for _, of_image in judged for caption in of_image}
         rows = {words: number for number, words in enumerate(spoken)}
-        texts = torch.cat([captions(batch).float().cpu() for batch in _batches(spoken.values())])
+        texts = torch.cat([captions(batch).float().cpu() for batch in batches(spoken.values())])
         pictures = torch.stack([vector for vector, _ in judged])
         right = torch.tensor([(image, rows[words]) for image, of_image in enumerate(said) for words in of_image]).T
         to_text = wrong_before_right(pictures, texts, right)
@@ -142,15 +142,20 @@ def wrong_before_right(
     return torch.cat(counts)
 
 
-def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """In order, by `_AT_ONCE`."""
+def batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    """In order, as many at once as are encoded together."""
     iterator = iter(items)
     while batch := list(islice(iterator, _AT_ONCE)):
         yield batch
 
 
-def _captions(pair: Mapping[str, Any]) -> list[str]:
+def all_captions(pair: Mapping[str, Any]) -> list[str]:
+    """All captions of a sample.
+
+    Raises:
+        UserError: it has none, or a single one that was drawn of them.
+    """
     captions: list[str] | str = pair["caption"][0] if "caption" in pair else []
     if not captions or isinstance(captions, str):
-        raise UserError("metrics=retrieval needs all captions of every image: choose data=captioned_folder or scenes")
+        raise UserError("judging needs all captions of every image: choose data=captioned_folder or scenes")
     return captions

@@ -20,10 +20,10 @@ from freqgan.ops.keyed_random import torch_generator
 from freqgan.ops.noise import normal_rows, uniform_rows
 from freqgan.systems.base import System
 from freqgan.systems.frozen_pair import FrozenPair
-from freqgan.systems.measuring import measure_samples
 from freqgan.systems.prompts import Imagined, Prompts
 from freqgan.systems.rules import Batch, Known, Outputs, Rules, Scores, Terms, Weights
 from freqgan.systems.text_game import TextGame, wrong_captions
+from freqgan.systems.text_measuring import measure_imagined
 from freqgan.systems.text_tasks import STAGES, Task, described, real_images, text_judges, vectors
 from freqgan.text import EncoderPair
 
@@ -150,11 +150,11 @@ class StagedTextGAN(System):
 
     def imagine(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Imagined:
         """Samples first … first + count of every stage, each a function of its caption and of (seed, number)."""
-        text = self.encoders.pair.encode_text(self.prompts.of_samples(first, count))
+        text = self.encoders.pair.encode_text(captions := self.prompts.of_samples(first, count))
         keys = (torch_generator(seed, "sample", number) for number in range(first, first + count))
         noise = torch.cat([self._noise(generator, 1) for generator in keys]).to(self.device)
         with self.kept_generator(weights) as network:
-            return Imagined(text, network(noise, **vectors(text)))
+            return Imagined(captions, text, network(noise, **vectors(text)))
 
     def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
         """Images 3 in [-1, 1] of samples first … first + count."""
@@ -172,7 +172,8 @@ class StagedTextGAN(System):
 
     def measure(self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path) -> Scores:
         """Runs a protocol of `freqgan.metrics` on samples 0 … n."""
-        return measure_samples(partial(self.sample, seed=seed, weights=weights), protocol, data, split, cache_dir)
+        imagine = partial(self.imagine, seed=seed, weights=weights)
+        return measure_imagined(imagine, self.encoders.pair, protocol, data, split, cache_dir)
 
     def describe(self) -> list[dict[str, str | int]]:
         """A row per stage."""

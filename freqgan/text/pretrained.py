@@ -133,8 +133,10 @@ def _load(name: str) -> tuple[Any, nn.Module]:
         import transformers
 
         kind = transformers.CLIPTextModelWithProjection if name.startswith(_CLIP) else transformers.AutoModel
-        tokenizer = transformers.AutoTokenizer.from_pretrained(place, use_fast=True)
-        return tokenizer, kind.from_pretrained(place, dtype=torch.float32, attn_implementation="sdpa")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(place, use_fast=True, trust_remote_code=False)
+        return tokenizer, kind.from_pretrained(
+            place, dtype=torch.float32, attn_implementation="sdpa", trust_remote_code=False
+        )
 
 
 def _load_config(name: str) -> Any:
@@ -147,7 +149,7 @@ def _load_config(name: str) -> Any:
         import transformers
 
         kind = transformers.CLIPTextConfig if name.startswith(_CLIP) else transformers.AutoConfig
-        return kind.from_pretrained(place)
+        return kind.from_pretrained(place, trust_remote_code=False)
 
 
 @contextmanager

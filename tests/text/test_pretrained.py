@@ -1,4 +1,5 @@
 import importlib.util
+import json
 
 import pytest
 import torch
@@ -102,6 +103,17 @@ def test_text_tower_of_clip(folders):
     assert (encoder.dim, encoder.word_dim) == (4, 8)
     assert text.sentence.shape == (3, 4)
     torch.testing.assert_close(text.sentence.norm(dim=1), torch.ones(3))
+
+
+def test_code_beside_a_network_does_not_run(folders, tmp_path):
+    for file in folders["bert"].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "theirs.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / 'harmed')!r}).touch()\n")
+    own = {"model_type": "theirs", "auto_map": {"AutoConfig": "theirs.Config", "AutoModel": "theirs.Model"}}
+    (tmp_path / "config.json").write_text(json.dumps(own))
+    with pytest.raises(UserError, match="contains custom code"):
+        PretrainedEncoder(str(tmp_path)).encode(CAPTIONS)
+    assert not (tmp_path / "harmed").exists()
 
 
 def test_mistakes(tmp_path, monkeypatch):
