@@ -1,7 +1,5 @@
 """Crops of pictures in two domains, and one domain made of the other."""
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,9 +7,10 @@ from torch import Tensor
 from freqgan.data.augment import is_raster
 from freqgan.data.base import Sample, height_and_width
 from freqgan.data.cache import digest
-from freqgan.data.crops import drawn_by_name, part, sized, turned
+from freqgan.data.crops import drawn_by_name, enlarged, part, recolored, sized, turned
 from freqgan.data.degradations import Degradation
 from freqgan.data.degradations.base import to_depth_of
+from freqgan.data.domains import Domain
 from freqgan.data.stage import Stage
 from freqgan.errors import UserError
 from freqgan.ops.keyed_random import numpy_generator
@@ -30,9 +29,11 @@ class DomainCrops(Stage):
         degraded: the domain that is made: "a" to learn to restore, "b" to learn to degrade.
         flip: mirror half of the crops.
         rotate: turn squares by 0, 90, 180 or 270 degrees, other crops by 0 or 180.
+        zoom: crops are up to so many times smaller, and enlarged; all sizes between are as likely by their logarithm.
+        jitter: brightness, contrast and saturation are multiplied by numbers that are at most this far from 1.
 
     Raises:
-        UserError: the degradation changes the size.
+        UserError: the degradation changes the size, or a number is out of its range.
     """
 
     crops = True
@@ -42,10 +43,14 @@ class DomainCrops(Stage):
         *,
         image_size: int | tuple[int, int],
         degradation: Degradation | None = None,
-        degraded: Literal["a", "b"] = "a",
+        degraded: Domain = "a",
         flip: bool = False,
         rotate: bool = False,
+        zoom: float = 1.0,
+        jitter: float = 0.0,
     ) -> None:
+        if zoom < 1 or not 0 <= jitter < 1:
+            raise UserError(f"data.augment: zoom={zoom} must be at least 1, jitter={jitter} at least 0 and less than 1")
         if degraded not in ("a", "b"):
             raise UserError(f"data.augment.degraded={degraded} must be a or b")
         if degradation is not None and degradation.scale != 1:
@@ -53,21 +58,32 @@ class DomainCrops(Stage):
             raise UserError(f"{got}, wanted both domains of one size: set data.scale=1")
         self.size, self.degradation = height_and_width(image_size), degradation
         self.degraded = "image" if degraded == "a" else "image_b"
-        self.flip, self.rotate = flip, rotate
+        self.flip, self.rotate, self.zoom, self.jitter = flip, rotate, zoom, jitter
 
     def __call__(self, sample: Sample, *, seed: int, position: int) -> Sample:
         """The crop of position `position` of a run."""
         whole = {name: sized(value, (0, 0), self.size) for name, value in sample.items() if is_raster(value)}
-        room = [n - side for n, side in zip(_height_and_width(whole), self.size, strict=True)]
         random = numpy_generator(seed, "crop", position)
+        size = self._zoomed(random)
+        room = [n - side for n, side in zip(_height_and_width(whole), size, strict=True)]
         top, left = (int(random.integers(free + 1)) for free in room)
         flip, turns = self.flip and random.random() < 0.5, int(random.integers(4)) if self.rotate else 0
         quarters = turns if self.size[0] == self.size[1] else 2 * (turns % 2)
-        crop = {name: part(value, top, left, *self.size) for name, value in whole.items()}
+        crop = {name: part(value, top, left, *size) for name, value in whole.items()}
         if self.degradation is not None and self.degraded in crop:
             draws = numpy_generator(seed, "degradation", position)
-            crop[self.degraded] = self._made(whole[self.degraded], top, left, self.size, draws)
-        return {**sample, **{name: turned(value, flip, quarters) for name, value in crop.items()}}
+            crop[self.degraded] = self._made(whole[self.degraded], top, left, size, draws)
+        crop = {name: turned(enlarged(value, self.size), flip, quarters) for name, value in crop.items()}
+        if self.jitter:
+            gains = random.uniform(1 - self.jitter, 1 + self.jitter, 3).tolist()
+            crop |= {name: recolored(value, gains) for name, value in crop.items() if name.startswith("image")}
+        return {**sample, **crop}
+
+    def _zoomed(self, random: np.random.Generator) -> tuple[int, int]:
+        """Height and width of a crop before it is enlarged."""
+        factor = self.zoom ** random.random() if self.zoom > 1 else 1.0
+        height, width = (max(round(side / factor), 1) for side in self.size)
+        return height, width
 
     def evaluated(self, sample: Sample) -> Sample:
         """All of the pictures, with draws that hang on the name."""

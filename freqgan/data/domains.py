@@ -1,8 +1,11 @@
 """Two domains of pictures, either of which is read without the other."""
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 from freqgan.data.base import Sample
+
+Domain = Literal["a", "b"]
 
 
 class TwoDomains(ABC):

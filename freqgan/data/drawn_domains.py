@@ -5,19 +5,17 @@ import json
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import build_once, digest
-from freqgan.data.domains import TwoDomains
+from freqgan.data.domains import Domain, TwoDomains
 from freqgan.data.openmoji_names import base
 from freqgan.data.pixels import Pixels, as_tensor, square_pixels, write_pixels
 from freqgan.data.splits import belongs
-
-Domain = Literal["a", "b"]
 
 
 class DrawnDomains(ImageDataset, TwoDomains):

@@ -15,8 +15,9 @@ from typing import Any, Literal, get_args
 
 from PIL import Image
 
+from freqgan.data.domains import Domain
 from freqgan.data.drawings import draw, openmoji_drawings, package_versions
-from freqgan.data.drawn_domains import Domain, DrawnDomains
+from freqgan.data.drawn_domains import DrawnDomains
 from freqgan.errors import UserError
 
 Style = Literal["noto", "twemoji", "openmoji"]

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from freqgan.data.domains import Domain
 from freqgan.data.drawings import draw, openmoji_drawings, outlines, package_versions
-from freqgan.data.drawn_domains import Domain, DrawnDomains
+from freqgan.data.drawn_domains import DrawnDomains
 
 _EMPTY = "1F195"  # all of its groups are called colour
 _VERSION = "1"

@@ -3,21 +3,20 @@
 import logging
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from torch import Tensor
 
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import digest
 from freqgan.data.decode import MAX_PIXELS
-from freqgan.data.domains import TwoDomains
+from freqgan.data.domains import Domain, TwoDomains
 from freqgan.data.layouts import AnyFit, Layout, layout_of, load_size_of
 from freqgan.data.pixels import as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.errors import UserError
 
 _log = logging.getLogger(__name__)
-Domain = Literal["a", "b"]
 
 
 class ScannedDomains(ImageDataset, TwoDomains):
@@ -97,6 +96,15 @@ class ScannedDomains(ImageDataset, TwoDomains):
 
     def _layout(self, domain: Domain) -> Layout:
         return layout_of(self.fit, self.load_size, self.channels, labels=self.labels == domain)
+
+    def _scan(self) -> None:
+        """Lists both folders and, unless the cache knows exactly these files, reads them all."""
+        assert self.root is not None
+        assert self.root_b is not None
+        self._a = self._scanned(self.root, self._layout("a"), "data.root")
+        self._b = self._scanned(self.root_b, self._layout("b"), "data.root_b")
+        self._tell(self._a)
+        self._tell(self._b)
 
     def _scanned(self, root: Path, layout: Layout, setting: str) -> ScannedFolder:
         size = "whole" if self.fit == "whole" else "x".join(map(str, self.load_size))

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from freqgan.data.instances import FIRST_THING
 from freqgan.errors import UserError
+from freqgan.ops.components import FIRST_THING
 
 Ring = Sequence[tuple[float, float]]
 """Longitude and latitude of the corners of a polygon, in degrees."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from freqgan.data import DomainCrops, Sample
+from freqgan.data.crops import enlarged, recolored
 from freqgan.data.degradations import Bicubic, Chain, Degradation, Edges, GaussianBlur, GaussianNoise, Grey
 from freqgan.errors import UserError
 
@@ -120,3 +121,55 @@ def test_mistakes_are_named() -> None:
         DomainCrops(image_size=8, degradation=Bicubic(4))
     with pytest.raises(UserError, match=r"data\.augment\.degraded=c must be a or b"):
         DomainCrops(image_size=8, degraded="c")
+
+
+def test_zoomed_crops_are_enlarged_parts() -> None:
+    stage, pair = DomainCrops(image_size=(12, 20), zoom=2.0), _pair(12, 20)
+    widths = set()
+    for position in range(40):
+        crop = stage(pair, seed=0, position=position)
+        places = crop["instance_map"].long()
+        assert crop["image"].shape == (3, 12, 20)
+        assert crop["image"].dtype == torch.uint8
+        rows, columns = (places // 20).unique(), (places % 20).unique()
+        assert 6 <= len(rows) <= 12
+        assert 10 <= len(columns) <= 20
+        assert torch.equal(rows, torch.arange(rows[0], rows[-1] + 1))
+        widths.add(len(columns))
+        assert torch.equal(
+            crop["image"], enlarged(pair["image"][:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], (12, 20))
+        )
+    assert len(widths) > 5
+
+
+def test_an_enlarged_map_has_no_new_numbers_and_an_enlarged_image_is_bilinear() -> None:
+    numbers = torch.tensor([[3, 1000], [7, 2]], dtype=torch.int32)
+    assert enlarged(numbers, (4, 6)).tolist()[0] == [3, 3, 3, 1000, 1000, 1000]
+    image = torch.tensor([[[0, 100]]], dtype=torch.uint8)
+    assert enlarged(image, (1, 4)).flatten().tolist() == [0, 25, 75, 100]
+    assert enlarged(image / 255, (1, 4)).dtype == torch.float32
+
+
+def test_jitter_multiplies_images_alike_and_leaves_maps() -> None:
+    stage, pair = DomainCrops(image_size=16, jitter=0.5), _pair(16, 16)
+    crop, again = (stage(pair, seed=0, position=3) for _ in range(2))
+    assert torch.equal(crop["image"], again["image"])
+    assert torch.equal(crop["instance_map"], pair["instance_map"])
+    assert not torch.equal(crop["image"], pair["image"])
+    assert not torch.equal(stage(pair, seed=0, position=4)["image"], crop["image"])
+    plain = DomainCrops(image_size=16)(pair, seed=0, position=3)
+    assert torch.equal(plain["image"], pair["image"])
+
+
+def test_brightness_contrast_and_saturation() -> None:
+    image = torch.tensor([0.2, 0.4, 0.6]).view(3, 1, 1).expand(3, 1, 2).clone()
+    torch.testing.assert_close(recolored(image, (1.5, 1, 1)), image * 1.5)
+    torch.testing.assert_close(recolored(image, (1, 0.5, 1)), 0.4 + (image - 0.4) * 0.5)
+    torch.testing.assert_close(recolored(image, (1, 1, 0)), torch.full_like(image, 0.4))
+    assert recolored((image * 255).byte(), (9, 1, 1)).unique().tolist() == [255]
+
+
+@pytest.mark.parametrize("settings", [{"zoom": 0.5}, {"jitter": 1.0}, {"jitter": -0.1}])
+def test_zoom_and_jitter_have_ranges(settings: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=r"data\.augment: zoom="):
+        DomainCrops(image_size=8, **settings)  # type: ignore[arg-type]

@@ -124,6 +124,7 @@ def test_endings(make: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("domain", ["a", "b"])
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_unreadable_files_of_either_domain(make: Any, roots: dict[str, Path], domain: str) -> None:
     file = roots["root"] / "0.png" if domain == "a" else roots["root_b"] / "0.bmp"
     file.write_bytes(b"no image")
