@@ -12,7 +12,6 @@ from freqgan.data.cache import digest
 from freqgan.data.decode import MAX_PIXELS, printable
 from freqgan.data.folder_listing import list_images
 from freqgan.data.id_maps import IdMaps, read_palette
-from freqgan.data.instances import components
 from freqgan.data.label_classes import LabelClasses
 from freqgan.data.label_files import Key, Kind, LabelledFiles, Pattern
 from freqgan.data.label_report import color_problems, describe, id_problems, unfit
@@ -21,6 +20,7 @@ from freqgan.data.pixels import as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.data.splits import Split
 from freqgan.errors import UserError
+from freqgan.ops.components import components
 
 _LISTED = 10
 _log = logging.getLogger(__name__)

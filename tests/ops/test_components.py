@@ -1,6 +1,6 @@
 import numpy as np
 
-from freqgan.data.instances import FIRST_THING, components
+from freqgan.ops.components import FIRST_THING, components
 
 
 def test_parts_of_things_have_numbers_of_their_own_and_all_else_its_class() -> None:

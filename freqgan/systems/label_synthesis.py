@@ -1,0 +1,175 @@
+"""Use of a generator that makes images of label maps: looks, examples and measuring; not what it learns."""
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Unpack
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from freqgan.errors import UserError
+from freqgan.networks import CoarseToFine
+from freqgan.ops.keyed_random import key
+from freqgan.ops.pyramid import pyramid
+from freqgan.ops.resample import resize
+from freqgan.systems.base import System
+from freqgan.systems.examples import Examples
+from freqgan.systems.label_inputs import LabelInputs
+from freqgan.systems.label_measuring import Synthesis, measure_synthesized
+from freqgan.systems.looks import Looks, clusters, features_of
+from freqgan.systems.measuring import measure_translated
+from freqgan.systems.remembering import Remembering
+from freqgan.systems.rules import Batch, Rules, Scores, Weights
+
+SHOWN_LOOKS = 4
+LOOKED_AT = 200  # training images, at most, whose instances are sorted into clusters
+
+
+class LabelSynthesis(System, Remembering, ABC):
+    """A system whose generator makes images of label maps, or of images in their place.
+
+    Args:
+        generator: its input has the features of instances behind everything else, if it has an encoder.
+        discriminator: what judges, or None.
+        inputs: what it is given.
+        image_size: side of the training images, or height and width, and so of the examples.
+        examples: validation samples that are kept to be looked at.
+        **rules: see `freqgan.systems.rules.Rules`.
+    """
+
+    generator: CoarseToFine
+    examples: Examples
+
+    def __init__(
+        self,
+        *,
+        generator: CoarseToFine,
+        discriminator: nn.Module | None,
+        inputs: LabelInputs,
+        image_size: int | Sequence[int],
+        examples: int,
+        **rules: Unpack[Rules],
+    ) -> None:
+        super().__init__(generator=generator, discriminator=discriminator, **rules)
+        self.inputs = inputs
+        height, width = [image_size] * 2 if isinstance(image_size, int) else image_size
+        self.examples = Examples(examples, inputs.shapes(height, width))
+
+    def calibrate(self, data: Any) -> None:
+        """Keeps examples."""
+        self.examples.keep(map(self.inputs.completed, data.evaluation_pairs("val", limit=self.examples.count)))
+
+    def remember(self, data: Any) -> None:
+        """Sorts instances of training images into clusters, by the averaged weights of the encoder."""
+        if self.generator.encoder is None:
+            return
+        samples = map(self.inputs.completed, data.evaluation_pairs("train", limit=LOOKED_AT))
+        images = ((s["image"].to(self.device), self.inputs.regions(s).to(self.device)) for s in samples)
+        with self.kept_generator("ema"):
+            found = clusters(self.generator.encoder, images)
+        for network in (self.generator, self.ema.module):
+            network.encoder.keep(found)  # type: ignore[operator, union-attr]
+
+    def synthesize_labels(
+        self,
+        label_map: Int[Tensor, "b h w"],
+        instance_map: Int[Tensor, "b h w"] | None = None,
+        *,
+        looks: Looks | None = None,
+        weights: Weights = "ema",
+        seed: int = 0,
+    ) -> Float[Tensor, "b c h w"]:
+        """Images in [-1, 1] of label maps of any size, without gradients; each depends on its own map alone.
+
+        Args:
+            label_map: ids of classes; any other is don't-care.
+            instance_map: ids of instances, one for each object; None derives them from the labels.
+            looks: the cluster for an instance, by its label and id; for all others one is drawn.
+            weights: of the generator.
+            seed: of the draws.
+
+        Raises:
+            UserError: the model knows no labels.
+        """
+        if self.inputs.num_classes is None:
+            raise UserError("this model makes images of images, it was trained without labels")
+        batch = {"label_map": label_map} | ({} if instance_map is None else {"instance_map": instance_map})
+        return self._results(self.inputs.completed(batch), [seed] * len(label_map), weights, looks or {})
+
+    def synthesize_images(
+        self, images: Float[Tensor, "b c h w"], *, weights: Weights = "ema"
+    ) -> Float[Tensor, "b c h w"]:
+        """The results for images in [-1, 1] of a model without labels, in [-1, 1] and of their size.
+
+        Raises:
+            UserError: the model wants labels.
+        """
+        if self.inputs.num_classes is not None:
+            raise UserError("this model makes images of label maps, not of images")
+        return self._results({"image": images}, [0] * len(images), weights, {})
+
+    def _results(self, batch: Batch, seeds: Sequence[int], weights: Weights, looks: Looks) -> Tensor:
+        """One by one, since a network that looks at all of an image may look at the whole batch."""
+        given = {name: value.to(self.device) for name, value in batch.items() if isinstance(value, Tensor)}
+        results, encoder = [], self.generator.encoder
+        cuda = [self.device] if self.device.type == "cuda" else []
+        with self.kept_generator(weights), torch.random.fork_rng(cuda):
+            for number, condition in enumerate(self.inputs.condition(given).split(1)):
+                torch.manual_seed(key(seeds[number], "synthesis"))  # of a U-Net's dropout
+                if encoder is not None:
+                    regions = self.inputs.regions(given)[number : number + 1]
+                    condition = torch.cat((condition, features_of(encoder, regions, looks, seed=seeds[number])), 1)
+                results.append(self._image(condition))
+        return torch.cat(results).clamp(-1, 1)
+
+    def _image(self, given: Tensor) -> Tensor:
+        """By the enhancers that have been trained, and enlarged in place of the others."""
+        depth, (height, width) = int(self.generator.trained), given.shape[-2:]
+        inner = pyramid(given, len(self.generator.enhancers) - depth + 1)[-1]
+        image = self.generator(inner, depth=depth).float()
+        return image if image.shape[-2:] == (height, width) else resize(image, (height, width))
+
+    def aim(self, wishes: Mapping[str, str]) -> None:
+        """Refuses every wish: results follow from what they are made of."""
+        if wishes:
+            raise UserError(f"{next(iter(wishes))} is for models that draw images of chance, this one is given labels")
+
+    def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
+        """Results for examples first … first + count, see `freqgan.systems.examples`; their looks are drawn."""
+        seeds = [key(seed, "example", number) for number in range(first, first + count)]
+        return self._results(self.examples.batch(first, count), seeds, weights, {})
+
+    def pictures(self, count: int, *, seed: int) -> dict[str, Tensor]:
+        """Results for the examples, what they are made of and should be beside them, and several looks of each."""
+        batch = self.examples.batch(0, min(count, len(self.examples)))
+        results = self.sample(0, len(batch["image"]), seed=seed)
+        real = self.inputs.target(batch)
+        given = self.inputs.shown(batch)
+        strip = [x.expand(-1, max(len(given[0]), len(real[0])), -1, -1) for x in (given, results, real)]
+        found = {"images": results, "input_result_target": torch.cat(strip, -1)}
+        if self.generator.encoder is not None:
+            drawn = [self.sample(0, len(results), seed=key(seed, "looks", n)) for n in range(SHOWN_LOOKS)]
+            found["looks"] = torch.cat(drawn, -1)
+        return found
+
+    def sample_ids(self, count: int, *, seed: int) -> list[str]:
+        """Names of the examples."""
+        return self.examples.ids(count)
+
+    def measure(self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path) -> Scores:
+        """Runs a protocol of `freqgan.metrics` on results for the label maps of a split.
+
+        Without labels, results are judged as translations of A to B.
+        """
+        if self.inputs.num_classes is None:
+            translate = partial(self.synthesize_images, weights=weights)
+            return measure_translated({"ab": translate}, protocol, data, split, cache_dir)
+
+        def results(batch: Batch, seeds: Sequence[int]) -> Tensor:
+            return self._results(batch, seeds, weights, {})
+
+        how = Synthesis(results, self.inputs.completed, self.inputs.num_classes, self.generator.varied)
+        return measure_synthesized(how, protocol, data, split, cache_dir, seed=seed)
