@@ -2,6 +2,7 @@
 
 import errno
 import math
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from freqgan.callbacks import CheckpointStore
 from freqgan.runs import RunDirectory, read_checkpoint
 from freqgan.systems import FrequencyGAN, System
-from tests.forked import only_run, tensors, train
+from tests.forked import only_run, signal_at, tensors, train
 
 BUDGET = ["transform=identity", "budget.images=32", "checkpoint.every_images=4", "samples.every_images=1000"]
 Fault = Callable[[], None]
@@ -61,6 +62,7 @@ def at_step(step: int, act: Callable[[Any], object]) -> Fault:
 # Divergence
 
 
+@pytest.mark.fault("divergence", "NaN or infinity")
 def test_a_learning_rate_out_of_all_bounds_diverges(tmp_path: Path) -> None:
     run, line = failed(tmp_path, 65, "optim.lr=1e30")
     assert run.state() == "diverged"
@@ -69,6 +71,7 @@ def test_a_learning_rate_out_of_all_bounds_diverges(tmp_path: Path) -> None:
     assert checkpoints(run) == {"images_0.ckpt": 0, "last.ckpt": 0}
 
 
+@pytest.mark.fault("divergence", "NaN or infinity")
 def test_a_term_that_is_not_finite_stops_the_run_before_its_step(tmp_path: Path) -> None:
     def fault() -> None:
         original = FrequencyGAN.discriminator_terms
@@ -86,6 +89,7 @@ def test_a_term_that_is_not_finite_stops_the_run_before_its_step(tmp_path: Path)
     assert max(checkpoints(run).values()) == 12
 
 
+@pytest.mark.fault("divergence", "NaN or infinity")
 def test_a_buffer_that_is_not_finite_is_never_saved(tmp_path: Path) -> None:
     def spoil(system: Any) -> None:
         name = next(name for name, _ in system.named_buffers() if "running_mean" in name and "ema" not in name)
@@ -105,6 +109,50 @@ def test_a_buffer_that_is_not_finite_is_never_saved(tmp_path: Path) -> None:
     assert train(whole, *BUDGET)[0] == 0
     ours, theirs = (read_checkpoint(path / "checkpoints" / "last.ckpt") for path in (run.path, only_run(whole)))
     assert tensors(ours) == tensors(theirs)
+
+
+WILD = ["optim.lr=1e30", "on_divergence=rollback"]
+
+
+@pytest.mark.fault("divergence", "rollback")
+def test_it_goes_back_and_on_with_a_smaller_learning_rate(tmp_path: Path) -> None:
+    status, output = train(tmp_path, *BUDGET, *WILD, "rollback.lr_factor=1e-33", "log_every_steps=1")
+    assert status == 0, output
+    run = RunDirectory(only_run(tmp_path))
+    (event,) = run.record["rollbacks"]
+    assert (event["diverged_at"], event["back_to"]) == (0, 0)
+    assert "diverged at images_seen=0" in event["why"]
+    assert "going back to 0 images with 1e-33 of the learning rate (1 of at most 3 times)" in output.replace("\n", " ")
+    rows = [row for row in run.metrics if "train/rollbacks" in row]
+    assert [(row["images_seen"], row["train/rollbacks"], row["train/diverged_at"]) for row in rows] == [(0, 1, 0)]
+    assert {row["train/generator/lr"] for row in run.metrics if "train/generator/lr" in row} == {1e30 * 1e-33}
+    assert torch.load(run.path / "diverged" / "images_0_0.pt", weights_only=True)["image"].shape == (4, 3, 16, 16)
+
+
+@pytest.mark.fault("divergence", "rollback")
+def test_it_goes_back_only_so_often(tmp_path: Path) -> None:
+    run, line = failed(tmp_path, 65, *WILD, "rollback.most=2", "rollback.lr_factor=0.5")
+    assert run.state() == "diverged"
+    assert "diverged at images_seen=0" in line
+    assert len(run.record["rollbacks"]) == 2
+
+
+@pytest.mark.fault("divergence", "rollback")
+def test_a_run_that_has_gone_back_can_be_killed_and_continued(tmp_path: Path) -> None:
+    again = [*BUDGET, *WILD, "rollback.lr_factor=1e-33"]
+    for folder in ("whole", "parts"):
+        (tmp_path / folder).mkdir()
+    assert train(tmp_path / "whole", *again)[0] == 0
+    status, output = train(tmp_path / "parts", *again, before=signal_at(5))
+    assert status == -signal.SIGKILL, output
+    status, output = train(tmp_path / "parts", *again, "resume=auto")
+    assert status == 0, output
+    assert "going back" not in output
+    ours, theirs = (
+        tensors(read_checkpoint(only_run(tmp_path / folder) / "checkpoints" / "last.ckpt"))
+        for folder in ("parts", "whole")
+    )
+    assert ours == theirs
 
 
 # Storage
@@ -155,6 +203,7 @@ def not_renamed_from(number: int) -> Fault:
     ],
     ids=["full", "not renamed", "last not renamed"],
 )
+@pytest.mark.fault("checkpoint", "full or failing disk")
 def test_a_disk_that_fails_leaves_the_older_checkpoints(tmp_path: Path, fault: Fault, left: dict[str, int]) -> None:
     run, line = failed(tmp_path, 74, fault=fault)
     assert run.state() == "failed"
@@ -162,6 +211,7 @@ def test_a_disk_that_fails_leaves_the_older_checkpoints(tmp_path: Path, fault: F
     assert checkpoints(run) == left  # and no temporary file
 
 
+@pytest.mark.fault("checkpoint", "full or failing disk")
 def test_a_folder_that_is_gone_is_a_storage_error(tmp_path: Path) -> None:
     def remove(system: Any) -> None:
         folder = next(callback.folder for callback in system.trainer.callbacks if isinstance(callback, CheckpointStore))
@@ -173,6 +223,7 @@ def test_a_folder_that_is_gone_is_a_storage_error(tmp_path: Path) -> None:
     assert read_checkpoint(run.path / "moved" / "last.ckpt")["clock"]["images_seen"] == 8
 
 
+@pytest.mark.fault("checkpoint", "full or failing disk")
 def test_a_full_disk_at_the_start_shows_at_once(tmp_path: Path) -> None:
     run, _ = failed(tmp_path, 74, fault=full_at(1))
     assert list((run.path / "checkpoints").iterdir()) == []

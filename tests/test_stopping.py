@@ -107,6 +107,7 @@ def kills(rule: str) -> dict[str, Callable[[], None]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", ["midway", "in the last step", "before the last checkpoint", "before the last grid"])
+@pytest.mark.fault("resume", "kill -9 in a step")
 def test_killed_and_continued_it_stops_at_the_same_image(
     tmp_path: Path, stopped: tuple[str, Path, str], point: str
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_plateau_without_evaluations_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
 def test_an_interrupted_last_judgement_is_made_up_for(tmp_path: Path) -> None:
     def interrupt() -> None:
         original = Evaluation._measure

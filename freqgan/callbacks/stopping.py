@@ -12,13 +12,12 @@ from collections.abc import Mapping
 from typing import Any, final
 
 import pytorch_lightning as pl
-from torch import Tensor
 
+from freqgan.callbacks.means import Means
 from freqgan.errors import UserError
 from freqgan.metrics import higher_is_better
 from freqgan.suggest import hint
 from freqgan.systems import System
-from freqgan.systems.parallel import averaged
 
 log = logging.getLogger(__name__)
 
@@ -135,18 +134,16 @@ class Equilibrium(StopRule):
         if lines:
             raise UserError(*lines)
         self.tolerance, self.images, self.not_before = tolerance, images, not_before
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._means = Means()
         self._looked_at = self._level = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Accuracies since the last look, over all processes, when that was, and how many images were level before."""
-        sums = {name: total.cpu() for name, total in averaged(self._sums).items()}
-        return {"sums": sums, "counts": dict(self._counts), "looked_at": self._looked_at, "level": self._level}
+        return self._means.state_dict() | {"looked_at": self._looked_at, "level": self._level}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continues from `state_dict`."""
-        self._sums, self._counts = dict(state_dict["sums"]), dict(state_dict["counts"])
+        self._means.load_state_dict(state_dict)
         self._looked_at, self._level = state_dict["looked_at"], state_dict["level"]
 
     def on_train_batch_end(
@@ -158,14 +155,11 @@ class Equilibrium(StopRule):
             UserError: the system tells none in its first step.
         """
         assert isinstance(pl_module, System)
-        for name in [name for name in outputs if name.endswith("/accuracy")]:
-            value = outputs[name]
-            self._sums[name] = value + self._sums[name].to(value.device) if name in self._sums else value
-            self._counts[name] = self._counts.get(name, 0) + 1
-        if pl_module.clock.steps == 1 and not self._counts:
+        self._means.add({name: value for name, value in outputs.items() if name.endswith("/accuracy")})
+        if pl_module.clock.steps == 1 and not self._means:
             system = type(pl_module).__name__
             raise UserError(f"stop=equilibrium: {system} tells no accuracy of a discriminator: set stop=plateau")
-        if self._counts and pl_module.due(self.images // TENTHS, share=0.0):
+        if self._means and pl_module.due(self.images // TENTHS, share=0.0):
             self._look(pl_module)
             self.settle(pl_module)
 
@@ -177,11 +171,10 @@ class Equilibrium(StopRule):
 
     def _look(self, system: System) -> None:
         clock = system.clock
-        means = [float(total) / self._counts[name] for name, total in averaged(self._sums).items()]
-        level = all(abs(mean - 0.5) <= self.tolerance for mean in means)
+        level = all(abs(mean - 0.5) <= self.tolerance for mean in self._means.take().values())
         tenth = clock.images_seen - self._looked_at
         self._level = self._level + tenth if level and clock.progress >= self.not_before else 0
-        self._sums, self._counts, self._looked_at = {}, {}, clock.images_seen
+        self._looked_at = clock.images_seen
 
 
 def without_count(metric: str) -> str:

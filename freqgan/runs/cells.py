@@ -24,6 +24,7 @@ class Cells:
         gap: pixels around and between cells, before enlargement.
         cell: width and height of a cell, before enlargement.
         scale: by which the whole grid is enlarged.
+        captions: of the cells, where pictures are made of some.
     """
 
     ids: tuple[str, ...]
@@ -31,6 +32,7 @@ class Cells:
     gap: int
     cell: tuple[int, int]
     scale: int
+    captions: tuple[str, ...] = ()
 
     def box(self, number: int) -> tuple[int, int, int, int]:
         """Left, upper, right and lower edge of a cell, in pixels of the file.
@@ -52,6 +54,7 @@ class Cells:
         """What `cells.json` says; None where there is none."""
         try:
             said = json.loads((folder / FILE).read_text())
-            return cls(tuple(said["ids"]), said["columns"], said["gap"], tuple(said["cell"]), said["scale"])
+            layout = said["columns"], said["gap"], tuple(said["cell"]), said["scale"]
+            return cls(tuple(said["ids"]), *layout, tuple(said.get("captions", ())))
         except (OSError, ValueError, KeyError, TypeError):
             return None

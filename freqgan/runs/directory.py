@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Any, final
 import yaml
 
 from freqgan.errors import StorageError, UserError
-from freqgan.runs.files import read_checkpoint, storage, verify_checkpoint, write_json, write_whole
+from freqgan.runs.files import SHARED, images_in, storage, verify_checkpoint, write_json, write_whole
+from freqgan.runs.plain_yaml import read_yaml
 from freqgan.runs.rows import read_rows
 
 BETWEEN_EVALUATIONS = {"diversity"}  # what a callback measures more often
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where PyYAML has libyaml
+_locked: dict[Path, int] = {}  # by the process of this number, which a forked one is not
 
 
 @final
@@ -56,16 +57,28 @@ class RunDirectory:
             return cls.at(path)
         raise StorageError(f"{parent} has a thousand runs of one second")
 
+    def refuse_links(self) -> None:
+        """Whoever made the directory does not choose other places that are written to.
+
+        W&B leaves links to its cache in its own folder, where it writes to nothing that is there.
+
+        Raises:
+            UserError: something in it is a link that leads out of it.
+        """
+        here = self.path.resolve()
+        for folder, folders, files in os.walk(here):
+            for link in (path for name in (*folders, *files) if (path := Path(folder, name)).is_symlink()):
+                if not Path(os.path.realpath(link)).is_relative_to(here):
+                    raise UserError(f"{link} leads out of the run: put in its place what it leads to")
+            folders[:] = [name for name in folders if name != "wandb"]
+
     @property
     def config(self) -> dict[str, Any]:
         """The resolved config, as plain data."""
         try:
-            config = Loader((self.path / "config.yaml").read_text()).get_single_data()
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{self.path} is not a run: its config.yaml cannot be read ({error})") from error
-        if not isinstance(config, dict):
-            raise UserError(f"{self.path} is not a run: its config.yaml holds no mapping")
-        return config
+            return read_yaml(self.path / "config.yaml")
+        except UserError as error:
+            raise UserError(f"{self.path} is not a run: {error}") from error
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Stores the resolved config."""
@@ -92,11 +105,13 @@ class RunDirectory:
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, the newest first, `last.ckpt` before the others."""
-        folder = self.path / "checkpoints"
-        numbered = [p for p in folder.glob("images_*.ckpt") if p.stem.removeprefix("images_").isdigit()]
-        numbered.sort(key=lambda p: int(p.stem.removeprefix("images_")), reverse=True)
-        last = folder / "last.ckpt"
-        return ([last] if last.exists() else []) + numbered
+        last = self.path / "checkpoints" / "last.ckpt"
+        return ([last] if last.exists() else []) + [*self.numbered_checkpoints().values()]
+
+    def numbered_checkpoints(self) -> dict[int, Path]:
+        """Those that are named by the images seen, the newest first; other files may lie there too."""
+        names = {p.stem.removeprefix("images_"): p for p in (self.path / "checkpoints").glob("images_*.ckpt")}
+        return dict(sorted(((int(name), p) for name, p in names.items() if name.isdigit()), reverse=True))
 
     def newest_good_checkpoint(self) -> tuple[Path | None, list[Path]]:
         """The newest checkpoint that is whole, and the broken ones that were passed over.
@@ -105,15 +120,14 @@ class RunDirectory:
         """
         best: tuple[int, Path] | None = None
         broken: list[Path] = []
+        counts = {path: images for images, path in self.numbered_checkpoints().items()}
         for path in self.checkpoints():
-            if best is not None and path.stem != "last" and int(path.stem.removeprefix("images_")) <= best[0]:
+            if best is not None and path in counts and counts[path] <= best[0]:
                 continue
-            try:
-                images = int(read_checkpoint(path)["clock"]["images_seen"])
-            except (StorageError, UserError):
+            images = images_in(path)
+            if images is None:
                 broken.append(path)
-                continue
-            if best is None or images > best[0]:
+            elif best is None or images > best[0]:
                 best = (images, path)
         return (best[1] if best else None), broken
 
@@ -124,8 +138,9 @@ class RunDirectory:
             UserError: there is no such file, or it is damaged.
         """
         known = self.path / "checkpoints" / (which if which.endswith(".ckpt") else f"{which}.ckpt")
-        path = known if known.exists() else Path(which)
-        if not path.is_file():
+        shared = known.with_suffix(SHARED)  # as an export may have it
+        path = next((path for path in (known, shared) if os.path.exists(path)), Path(which))
+        if not os.path.isfile(path):  # unlike that of Path, it takes names that no file can have
             there = ", ".join(p.stem for p in [*self.checkpoints(), *known.parent.glob("best.ckpt")])
             raise UserError(f"checkpoint={which} is not in {self.path}: there are {there or 'none yet'}")
         try:
@@ -134,6 +149,19 @@ class RunDirectory:
             raise UserError(f"{error}: choose another one with checkpoint=<file>") from error
         return path
 
+    def evaluation(self, judged: Mapping[str, Any], usual: Mapping[str, Any], *, checkpoint: str) -> Path:
+        """The folder of an evaluation's results: training's own, or one in it that is named by what was judged instead.
+
+        Args:
+            judged: `data_fingerprint`, `split` and `weights` of the evaluation.
+            usual: the first two of training's evaluations, which take the averaged weights of the last checkpoint.
+            checkpoint: last, best, or a file.
+        """
+        usual = {**usual, "weights": "ema"}
+        others = [str(judged[name]) for name in usual if judged[name] != usual[name]]
+        others += [Path(checkpoint).stem] if checkpoint not in ("last", "last.ckpt") else []
+        return self.path / "evaluation" / "_".join(others)
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Holds the directory while this process lives; `kill -9` frees it, and forked workers do not keep it.
@@ -141,15 +169,24 @@ class RunDirectory:
         Raises:
             UserError: another process writes to this run.
         """
-        with storage(self.path), (self.path / ".lock").open("w") as file:
+        with storage(self.path):
+            file = (self.path / ".lock").open("w")
+        with file:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise UserError(f"{self.path} is in use by another process: wait for it, or start a new run") from error
-            yield
+            place = self.path.resolve()
+            _locked[place] = os.getpid()
+            try:
+                yield
+            finally:
+                del _locked[place]
 
     def held(self) -> bool:
-        """Whether another process writes to this run."""
+        """Whether a process writes to this run, be it this one: to ask the system would free a lock of our own."""
+        if _locked.get(self.path.resolve()) == os.getpid():
+            return True
         try:
             descriptor = os.open(self.path / ".lock", os.O_RDWR)
         except OSError:

@@ -30,12 +30,14 @@ def report(run: RunDirectory) -> None:
     images, seconds, cpu, memory = (
         run.record.get(name, 0) for name in ("images_seen", "seconds", "cpu_seconds", "peak_memory_gib")
     )
+    gallery = run.path / "evaluation" / "gallery.html"
     grids = sorted((run.path / "samples").glob("images_*.png"))
     stopped = run.record.get("stopped")
     lines = [
         *([f"stopped     {stopped}"] if stopped else []),
         f"run         {run.path}",
         f"samples     {grids[-1] if grids else 'none'}",
+        *([f"gallery     {gallery}"] if gallery.is_file() else []),
         f"checkpoint  {run.path / 'checkpoints' / 'last.ckpt'}",
         f"cost        {images} images in {seconds:.0f} s of training, {cpu:.0f} CPU-seconds in all, "
         f"{memory:.2f} GiB at most",

@@ -9,6 +9,7 @@ With paths.run_dir=<path>, `auto` and `must` look there alone.
 """
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,10 @@ from freqgan.runs.provenance import versions
 
 log = logging.getLogger(__name__)
 
-NOT_COMPARED = ("paths", "hardware", "logger", "callbacks", "resume", "resume_override", "tags", "group", "job_type")
+NOT_COMPARED = (
+    *("paths", "hardware", "logger", "callbacks", "resume", "resume_override", "tags", "group", "job_type"),
+    "on_divergence",
+)
 NOT_COMPARED_OF_DATA = ("root", "val_root", "cache_dir", "num_workers")  # the fingerprint says what the data are
 VERSIONS_COMPARED = ("freqgan", "torch", "torchvision", "pytorch-lightning", "numpy")
 
@@ -37,12 +41,14 @@ class Choice:
         checkpoint: the file to continue from.
         images_seen: where it was written.
         finished: whether the run needs nothing more.
+        gone_back: whether the run has diverged, in this very command, and begins there again.
     """
 
     run: RunDirectory | None = None
     checkpoint: Path | None = None
     images_seen: int = 0
     finished: bool = False
+    gone_back: bool = False
 
 
 class Data(Protocol):
@@ -103,9 +109,9 @@ def choose(parent: Path, resume: str | None) -> Choice:
             )
         return Choice()
     path = Path(resume)
-    if path.is_file():
-        choice = _continue(RunDirectory(path.resolve().parents[1]), path)
-    elif path.is_dir():
+    if os.path.isfile(path):
+        choice = _continue(RunDirectory(path.resolve().parent.parent), path)
+    elif os.path.isdir(path):
         choice = _continue(RunDirectory(path), None)
     else:
         raise UserError(
@@ -137,6 +143,7 @@ def choose_own(path: Path, resume: str | None) -> Choice:
 
 
 def _continue(run: RunDirectory, checkpoint: Path | None) -> Choice:
+    run.refuse_links()
     if checkpoint is None:
         checkpoint, broken = run.newest_good_checkpoint()
         for path in broken:

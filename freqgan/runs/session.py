@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch.distributed as dist
 
@@ -38,6 +39,14 @@ def told() -> Choice:
     if parent != os.getppid():
         raise FreqganError("the first process of this run has ended")
     return Choice(run=RunDirectory(Path(run)), checkpoint=Path(checkpoint) if checkpoint else None, images_seen=images)
+
+
+class Started(Protocol):
+    """What knows whether training has begun."""
+
+    @property
+    def started(self) -> bool:
+        """Whether it has come to its first step."""
 
 
 @contextmanager
@@ -72,7 +81,9 @@ def _leading(run: RunDirectory, choice: Choice) -> Iterator[None]:
             status, exit_status = "finished", 0
         except FreqganError as error:
             status, exit_status = ON_ALL.get(type(error), "failed"), error.exit_status
-            file.handle(logging.makeLogRecord({"levelname": "ERROR", "name": __name__, "msg": str(error)}))
+            facts: dict[str, Any] = {"levelname": "ERROR", "name": __name__, "msg": str(error)}
+            facts |= {"exc_info": sys.exc_info()} if isinstance(error, UserError) and error.__cause__ else {}
+            file.handle(logging.makeLogRecord(facts))
             raise
         except KeyboardInterrupt:
             status, exit_status = "interrupted", 130
@@ -139,3 +150,22 @@ def peak_memory_gib() -> float:
     except (OSError, StopIteration):
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+@contextmanager
+def taken_from(choice: Choice, clock: Started) -> Iterator[None]:
+    """What fails between reading a checkpoint and the first step is the checkpoint's fault; `train.log` has it all.
+
+    Raises:
+        UserError: it is another model's, or none of ours.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        of_another = not isinstance(error, RuntimeError) or "loading state_dict" in str(error)
+        if choice.checkpoint is None or clock.started or not of_another:
+            raise
+        words = " ".join((str(error) or type(error).__name__).split())
+        raise UserError(
+            f"{choice.checkpoint} cannot be continued from ({words[:200]}): resume from another one"
+        ) from error

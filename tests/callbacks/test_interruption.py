@@ -8,8 +8,17 @@ import pytest
 from freqgan.callbacks import Interruption
 from freqgan.callbacks.interruption import SIGNALS
 from freqgan.errors import InterruptedRunError
+from freqgan.lifetime import shielded
 from tests.callbacks.stand_ins import new_system, step
 from tests.systems.toy import Toy
+
+
+@pytest.fixture(autouse=True)
+def _in_a_terminal() -> Iterator[None]:
+    """These tests may themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
@@ -28,8 +37,10 @@ def send(signum: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signum", "exit_status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 143)]
+    ("signum", "exit_status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 143), (signal.SIGHUP, 143)],
 )
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
 def test_within_a_step_it_waits_for_the_end(
     training: tuple[Toy, Interruption], signum: signal.Signals, exit_status: int
 ) -> None:
@@ -45,6 +56,7 @@ def test_within_a_step_it_waits_for_the_end(
 
 
 @pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
 def test_between_steps_it_acts_at_once(training: tuple[Toy, Interruption], steps: int) -> None:
     toy, interruption = training
     for _ in range(steps):
@@ -65,6 +77,43 @@ def test_signals_are_given_back_once() -> None:
     assert signal.signal(signal.SIGUSR1, before) is own
     interruption.teardown(toy.trainer, toy, "fit")
     assert signal.getsignal(signal.SIGUSR1) == before
+
+
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
+def test_before_the_first_step_it_acts_at_once_and_says_so() -> None:
+    before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+    expected = pytest.raises(InterruptedRunError, match="interrupted by SIGUSR1 before the first step")
+    with expected, Interruption().listening():
+        send(signal.SIGUSR1)
+    assert {signum: signal.getsignal(signum) for signum in SIGNALS} == before
+
+
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
+def test_what_is_shielded_is_finished_first(training: tuple[Toy, Interruption]) -> None:
+    done = []
+
+    def act() -> None:
+        with shielded():
+            with shielded():
+                send(signal.SIGTERM)
+                done.append("inner")
+            done.append("outer")
+        done.append("behind")
+
+    with pytest.raises(InterruptedRunError, match="SIGTERM"):
+        act()
+    assert done == ["inner", "outer"]
+    with shielded():  # nothing is left of it
+        pass
+
+
+def test_nohup_keeps_a_run_going_without_its_terminal() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interruption().listening():
+            send(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("signum", SIGNALS)

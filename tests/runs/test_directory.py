@@ -34,6 +34,7 @@ def test_two_runs_of_one_second_have_their_own_directories(tmp_path: Path) -> No
     assert len({run.path for run in runs}) == 5
 
 
+@pytest.mark.fault("logging", "second process in one run directory")
 def test_a_lock_keeps_other_processes_out(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path)
     pool = multiprocessing.get_context("fork").Pool(1)  # a process of its own: locks belong to processes
@@ -43,13 +44,35 @@ def test_a_lock_keeps_other_processes_out(tmp_path: Path) -> None:
         assert pool.apply(run.held)
         with pytest.raises(UserError, match="in use by another process"):
             pool.apply(hold, (run,))
+        assert run.state() == "running"
+        assert pool.apply(run.held), "who holds the lock may ask, too"
     assert run.state() == "killed"
 
 
+@pytest.mark.fault("logging", "torn row of the record")
 def test_a_torn_last_row_is_left_out(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     (tmp_path / "metrics.jsonl").write_text(json.dumps({"a": 1}) + "\n" + '{"a": 2, "b"')
     assert run.metrics == [{"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "checkpoint", "folder"),
+    [
+        ({}, "last", ""),
+        ({}, "last.ckpt", ""),
+        ({"data_fingerprint": "e4"}, "last", "e4"),
+        ({"data_fingerprint": "e4", "split": "all", "weights": "raw"}, "best", "e4_all_raw_best"),
+        ({}, "/elsewhere/images_44.ckpt", "images_44"),
+    ],
+)
+def test_an_evaluation_has_the_folder_of_what_it_judges(
+    changes: dict[str, str], checkpoint: str, folder: str, tmp_path: Path
+) -> None:
+    usual = {"data_fingerprint": "d3", "split": "val"}
+    judged = {**usual, "weights": "ema", **changes}
+    found = RunDirectory(tmp_path).evaluation(judged, usual, checkpoint=checkpoint)
+    assert found == tmp_path / "evaluation" / folder
 
 
 def test_the_newest_good_checkpoint_is_found_by_its_count(tmp_path: Path) -> None:

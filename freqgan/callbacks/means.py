@@ -1,0 +1,50 @@
+"""Means of what steps tell, over steps and processes."""
+
+from collections.abc import Mapping
+from typing import Any, final
+
+from torch import Tensor
+
+from freqgan.systems.parallel import averaged
+
+
+@final
+class Means:
+    """Adds up scalars by name; where they lie is not changed, so that a GPU is not waited for.
+
+    >>> from torch import tensor
+    >>> means = Means()
+    >>> means.add({"loss": tensor(1.0)})
+    >>> means.add({"loss": tensor(2.0), "penalty": tensor(4.0)})
+    >>> means.take()
+    {'loss': 1.5, 'penalty': 4.0}
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._counts)
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """The values of one step."""
+        for name, value in values.items():
+            self._sums[name] = value + self._sums[name].to(value.device) if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def take(self) -> dict[str, float]:
+        """The mean of each over the steps that had it, and over processes; from here on it begins anew."""
+        sums, counts = averaged(self._sums), self._counts
+        self._sums, self._counts = {}, {}
+        return {name: float(total) / counts[name] for name, total in sums.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has been added up, over all processes."""
+        sums = {name: total.cpu() for name, total in averaged(self._sums).items()}
+        return {"sums": sums, "counts": dict(self._counts)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continues from `state_dict`."""
+        self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
