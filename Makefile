@@ -9,10 +9,10 @@ ARGS ?=
 # Tests run one thread per process: spinning threads on shared cores cost more than they give.
 PYTEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(VENV)/bin/python -m pytest -n 2 freqgan tests
 
-.PHONY: help install train train-text test test-all lint type bench clean
+.PHONY: help install train train-text test test-all test-faults lint type bench clean
 
 help: ## list the verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -28,11 +28,14 @@ train-text: $(STAMP) ## captions to scenes in three stages, their encoders first
 	$(FREQGAN) train experiment=image_text_encoder/scenes resume=auto
 	$(FREQGAN) train experiment=staged_text_gan/scenes $(ARGS)
 
-test: $(STAMP) ## the fast tests, about four minutes on two cores
+test: $(STAMP) ## the fast tests, about eight minutes on two cores
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: $(STAMP) ## all tests, the slow ones too
 	$(PYTEST) $(ARGS)
+
+test-faults: $(STAMP) ## every promise under the faults it is made against, with a table; ARGS=--faults=foreign: one
+	$(PYTEST) -m fault --faults=all $(ARGS)
 
 lint: $(STAMP) ## ruff and the import contracts
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/lint-imports

@@ -25,9 +25,12 @@ from freqgan.comparison.records import as_results
 from freqgan.comparison.variants import Variant
 from freqgan.comparison.wording import NOTHING, number, of_metric
 
-REPORTED = ("fd", "kid", "recall", "spectrum_distance", "detail_distance", "grey_distance", "colour_distance")
+REPORTED = ("mean_iou", "pixel_accuracy", "class_accuracy")
+REPORTED += ("fd", "kid", "recall", "spectrum_distance", "detail_distance", "grey_distance", "colour_distance")
 REPORTED += ("psnr", "ssim", "gmsd", "perceptual", "lpips", "lr_consistency_psnr")
-BASELINE = re.compile(r"(?<!over)_bicubic")  # in the names of what a fixed method scores: the same in all runs
+REPORTED += ("boundary_sharpness", "touching_sharpness", "elsewhere_sharpness")
+BASELINE = re.compile(r"(?<!over)_bicubic|_real(?=_|$)")  # in names of what others score: the same in all runs
+REAL = re.compile(r"_real(?=_|$)")  # of these, real images
 RATE = "optim.lr"
 CLEAR = 0.9  # share of its untrained start that every seed's distance has to end below
 COLLAPSED = 0.3  # diversity below which samples count as one, where a run's own monitor has no other threshold
@@ -137,6 +140,16 @@ def stability(comparison: Comparison) -> list[list[str]]:
     return table
 
 
+def of_real(comparison: Comparison) -> list[str]:
+    """What real images score, in one sentence."""
+    scores = {}
+    for metric in comparison.metrics:
+        if REAL.search(metric) and short(metric)[0] in REPORTED:
+            values = (series.last().value for run in comparison.runs if (series := run.metric(metric)) is not None)
+            scores[short(metric)[0]] = number(next(values))
+    return [f"Real images: {', '.join(f'{name} {value}' for name, value in scores.items())}."] if scores else []
+
+
 def of_spread(found: Spread | None) -> str:
     """Mean ± deviation; how many there are has a column of its own."""
     if found is None:
@@ -158,6 +171,7 @@ def report(comparison: Comparison) -> str:
         f"Metrics after {number(moment.value)} images." if moment else "Nothing was evaluated.",
         f"{UNCLEAR.strip()} not clearly trained: a seed ends above {CLEAR:g} of its untrained start.",
         *[f"Not in the shares: {count} {state}." for state, count in others.items()],
+        *of_real(comparison),
     ]
     return "\n\n".join([markdown(quality(comparison)), markdown(stability(comparison)), " ".join(notes)])
 

@@ -4,15 +4,15 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from freqgan import config
 from freqgan.data.base import height_and_width
 from freqgan.hardware import Hardware
-from freqgan.runs.prerequisites import missing_runs
+from freqgan.runs.prerequisites import missing_runs, no_judge
 from freqgan.systems import System
 from freqgan.systems.estimate import speed, step_cost
+from freqgan.terminal import table_console
 
 BASE_GIB = 0.7  # of a process that has imported PyTorch
 SHARE = 0.4  # of a large convolution's speed that small networks reach in a step; measured 0.1 to 0.7
@@ -26,10 +26,10 @@ def main(cfg: DictConfig) -> None:
     hardware.apply()
     with torch.device("meta"):
         system: System = config.build_model(settings, seed=settings["seed"])
-    console = Console()
+    console = table_console()
     console.print(networks(system))
     console.print(budget(settings, system, hardware))
-    for line in missing_runs(settings):
+    for line in (*missing_runs(settings), *no_judge(settings["metrics"] or {}, settings["model"])):
         console.print(f"note: {line}", soft_wrap=True, markup=False)
     console.print("nothing was trained: `freqgan train` with the same arguments does")
 
@@ -51,7 +51,7 @@ def budget(settings: dict[str, Any], system: System, hardware: Hardware) -> Tabl
     """Images, steps, memory and time."""
     data, limits = settings["data"], settings["budget"]
     shape = (data["batch_size"], data["channels"], *height_and_width(data["image_size"]))
-    cost = step_cost(system, {"image": torch.empty(shape, device="meta"), "caption": [""] * shape[0]})
+    cost = step_cost(system, sample_batch(shape))
     activations = cost.activation_bytes * (0.6 if hardware.bf16 else 1.0)
     memory = BASE_GIB + (activations + cost.state_bytes) / 2**30
     device = torch.device("cuda" if hardware.on_gpu else "cpu")
@@ -67,3 +67,13 @@ def budget(settings: dict[str, Any], system: System, hardware: Hardware) -> Tabl
     table.add_row("memory, about", f"{memory:.2f} GiB")
     table.add_row("time, about", f"{seconds * images / shape[0] / 60:.1f} minutes ({EVALUATION_NOTE})")
     return table
+
+
+def sample_batch(shape: tuple[int, ...]) -> dict[str, Any]:
+    """All that a batch of images (b, c, h, w) can have, on the meta device; every model takes what it learns from."""
+    images = {name: torch.empty(shape, device="meta") for name in ("image", "image_b")}
+    maps = {
+        name: torch.empty((shape[0], *shape[2:]), dtype=torch.int64, device="meta")
+        for name in ("label_map", "instance_map")
+    }
+    return {**images, **maps, "caption": [""] * shape[0]}

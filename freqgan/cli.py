@@ -36,6 +36,8 @@ class Verb:
 
 RUN = "run=outputs/frequency_gan/2026-01-31_12-00-00"
 SR_RUN = "run=outputs/branch_sr/2026-01-31_12-00-00"
+TRANSLATION_RUN = "run=outputs/pix2pix/2026-01-31_12-00-00"
+TEXT_RUN = "run=outputs/staged_text_gan/2026-01-31_12-00-00"
 VERBS = {
     "train": Verb(
         "freqgan.train",
@@ -82,6 +84,8 @@ VERBS = {
             f"freqgan sample {RUN} n=64 seed=1",
             f"freqgan sample {RUN} target=shared",
             f"freqgan sample {RUN} reference=picture.png",
+            f"freqgan sample {TEXT_RUN} captions='a red circle above a blue square' seeds=4",
+            f"freqgan sample {TEXT_RUN} captions=captions.txt",
         ),
     ),
     "upscale": Verb(
@@ -91,6 +95,14 @@ VERBS = {
             f"freqgan upscale {SR_RUN} input=photos output=large",
             f"freqgan upscale {SR_RUN} input=photo.jpg output=large format=keep quality=90",
             f"freqgan upscale {SR_RUN} input=photos output=large overwrite=true weights=raw",
+        ),
+    ),
+    "translate": Verb(
+        "freqgan.translate",
+        "Makes pictures of one domain into the other's with a run of a translation model: a file, or a folder.",
+        (
+            f"freqgan translate {TRANSLATION_RUN} input=drawings output=coloured",
+            f"freqgan translate {TRANSLATION_RUN} input=drawing.png output=coloured direction=ab format=keep",
         ),
     ),
     "export": Verb(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from freqgan import config
 from freqgan.errors import FreqganError, UserError
 from freqgan.runs import RunDirectory, write_json
+from freqgan.terminal import table_console
 
 AXIS = "images_seen"
 
@@ -25,9 +25,9 @@ def main(cfg: DictConfig) -> None:
     view = workspace(run, title=settings["title"], project=project, entity=settings["entity"] or "")
     path = Path(settings["output"] or run.path / "workspace.json")
     write_json(path, described(view))
-    Console().print(f"workspace {settings['title']} is described in {path}", soft_wrap=True)
+    table_console().print(f"workspace {settings['title']} is described in {path}")
     if settings["apply"]:
-        Console().print(f"saved at {saved(view)}", soft_wrap=True)
+        table_console().print(f"saved at {saved(view)}")
 
 
 def workspace(run: RunDirectory, *, title: str, project: str, entity: str) -> Any:

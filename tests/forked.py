@@ -28,18 +28,26 @@ NARROW = ["model.generator.channels=4", "model.discriminator.channels=4", "model
 TINY = [*SHORT, *NARROW]
 
 
-def command(arguments: list[str], folder: Path, *, before: Callable[[], None] = lambda: None) -> tuple[int, str]:
+def command(
+    arguments: list[str], folder: Path, *, before: Callable[[], None] = lambda: None, seconds: float = 120
+) -> tuple[int, str]:
     """Runs `freqgan` with its output in a file; returns the exit status (negative for a signal) and the output.
 
     Args:
         before: called in the child first, to prepare a fault.
+        seconds: after which it counts as hanging.
     """
-    ((status, output),) = commands(arguments, folder, [{}], before=before)
+    ((status, output),) = commands(arguments, folder, [{}], before=before, seconds=seconds)
     return status, output
 
 
 def commands(
-    arguments: list[str], folder: Path, places: list[dict[str, str]], *, before: Callable[[], None] = lambda: None
+    arguments: list[str],
+    folder: Path,
+    places: list[dict[str, str]],
+    *,
+    before: Callable[[], None] = lambda: None,
+    seconds: float = 120,
 ) -> list[tuple[int, str]]:
     """Runs one command as several processes at once; a place is what a launcher adds to the environment of each."""
     first = len(list(folder.glob("output_*")))
@@ -58,15 +66,17 @@ def commands(
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(seconds)
         assert process.exitcode is not None, "the command hangs"
     return [(process.exitcode, output.read_text()) for process, output in zip(processes, outputs, strict=True)]
 
 
-def train(folder: Path, *extra: str, before: Callable[[], None] = lambda: None) -> tuple[int, str]:
+def train(
+    folder: Path, *extra: str, before: Callable[[], None] = lambda: None, seconds: float = 120
+) -> tuple[int, str]:
     """`freqgan train` of the smallest model, or of the one named in `extra`, with its runs in `folder`."""
     given = SHORT if any(setting.startswith("model=") for setting in extra) else TINY
-    return command(["train", *given, *paths(folder), *extra], folder, before=before)
+    return command(["train", *given, *paths(folder), *extra], folder, before=before, seconds=seconds)
 
 
 def paths(folder: Path) -> list[str]:

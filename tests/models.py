@@ -37,6 +37,19 @@ TEXT_GAN = [
 ]
 STAGED_TEXT_GAN = ["model=staged_text_gan", *TEXT_GAN]
 STACKED_TEXT_GAN = ["model=stacked_text_gan", *TEXT_GAN, "model.generator.augmentation=4"]
+# Dropout draws by process. L1's gradients are signs of differences, which turn by a last digit.
+TRANSLATION = [
+    *("data.source.domain=pair", "model.generator.channels=4", "model.discriminator.channels=4", "model.examples=4"),
+    *("model.discriminator.receptive_field=16", "model.discriminator.norm=instance", "optim.lr=0.001"),
+]
+# Distances of features are sums of absolute differences, whose signs turn by a last digit.
+LABEL_TO_IMAGE = [
+    *("model=label_to_image", "model.generator.coarse.channels=4", "model.generator.coarse.halvings=2"),
+    *("model.generator.coarse.blocks=1", "model.generator.enhancers=[1]", "model.discriminator.channels=4"),
+    *("model.discriminator.layers=2", "model.discriminator.scales=2", "model.encoder.channels=2"),
+    *("model.encoder.halvings=1", "model.clusters=3", "model.examples=4", "optim.lr=0.0003"),
+    "model.terms.generator.feature_matching=0.01",
+]
 # The second phase begins with optimisers that remember nothing.
 LATER = "{fresh_optimizers: true, optim: {lr: %s}}"
 SPECTRUM_FIRST = (
@@ -61,6 +74,10 @@ MODELS = {
         *(*FREQUENCY_GAN, *NO_NORMS, f"model.image_discriminator={OF_THE_IMAGE}"),
         "model.terms.generator.focal_frequency=1.0",
     ],
+    "judged_whole": [
+        *("model=frequency_gan", "model.latent_dim=8", "model.generator.channels=4", "model.generator.norm=none"),
+        *("model.discriminator=null", f"model.image_discriminator={OF_THE_IMAGE}"),
+    ],
     "feature_loss": [
         *(*FREQUENCY_GAN, *NO_NORMS, *FEATURES, "model.features.use=feature_loss"),
         # At first nearly equal images have nearly no deviations, whose gradients make much of a last digit.
@@ -76,7 +93,25 @@ MODELS = {
         *(*STAGED_TEXT_GAN, "model.generator.fusion=dynamic_memory", "model.generator.stage_input=reencoded_image"),
         *("model.generator.augmentation=4", "model.d3.condition=word_mean_and_sentence", "model.gradients=joint"),
     ],
+    "label_to_image": LABEL_TO_IMAGE,
+    "segmenter": [
+        *("model=segmenter", "model.network.channels=4", "model.network.max_channels=8", "model.network.halvings=3"),
+        *("model.network.pyramid=4", "model.rare=1.1", "model.examples=4", "optim.lr=0.002"),
+    ],
+    "looks": [*LABEL_TO_IMAGE, "model.features=2", "model.phases=[]", "model.inputs=raw_ids", "loss=hinge"],
     "relativistic": [*BRANCH_SR, "loss=relativistic_average", "model.supervision=last"],
+    "encoder_decoder": ["model=encoder_decoder", *TRANSLATION, "model.generator.norm=instance"],
+    "pix2pix": [
+        *("model=pix2pix", *TRANSLATION, "model.generator.norm=instance", "model.generator.dropout=0.0"),
+        "optim.lr=0.0002",
+    ],
+    "cyclegan": [
+        *("model=cyclegan", *TRANSLATION, *NO_NORMS, "model.generator.blocks=1", "model.pool=6", "optim.lr=0.01"),
+    ],
+    "dualgan": [
+        *("model=dualgan", *TRANSLATION, *NO_NORMS, "model.weight_clip=0.1", "model.terms.generator.cycle=50"),
+        *("model.n_critic=1", "optim.lr=0.01"),
+    ],
     "warm_start": [
         # Signs of differences, of which L1's gradients are made, turn by a last digit.
         *(*BRANCH_SR, "loss=relativistic_average", "optim.lr=0.002"),

@@ -355,6 +355,7 @@ def test_evaluate_takes_a_folder_in_place_of_a_run(capsys: pytest.CaptureFixture
     assert config["metrics"] == composed(capsys, "train")["metrics"]
 
 
+@pytest.mark.fault("foreign", "hostile stored config")
 def test_evaluate_refuses_a_run_that_would_run_something_else(
     stored_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -363,8 +364,22 @@ def test_evaluate_refuses_a_run_that_would_run_something_else(
     (stored_run / "config.yaml").write_text(yaml.safe_dump(stored))
     assert cli.main(["evaluate", f"run={stored_run}"]) == 2
     assert capsys.readouterr().err == (
-        "freqgan: data.source._target_=os.system is not in the shipped conf: set 'allow=[os.system]' if you trust it\n"
+        "freqgan: data.source._target_=os.system is not in the shipped conf: "
+        "set 'allow_targets=[os.system]' if you trust it\n"
     )
+    assert not Path("harmed").exists()
+
+
+@pytest.mark.fault("foreign", "hostile stored config")
+def test_evaluate_does_not_let_a_run_set_up_hydra(stored_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hydra hands its `job_logging` to `logging.config.dictConfig`, which calls whatever `()` names."""
+    stored = yaml.safe_load((stored_run / "config.yaml").read_text())
+    handler = {"()": "os.mkdir", "path": "harmed"}
+    stored["metrics"] = {"version": 1, "handlers": {"a": handler}, "root": {"handlers": ["a"]}}
+    stored["data"]["defaults"] = [{"/metrics@_global_.hydra.job_logging": "stored"}]
+    (stored_run / "config.yaml").write_text(yaml.safe_dump(stored))
+    assert cli.main(["evaluate", f"run={stored_run}"]) == 2
+    assert capsys.readouterr().err == "freqgan: data.defaults: defaults cannot be a key of a stored config\n"
     assert not Path("harmed").exists()
 
 
@@ -382,7 +397,7 @@ MISTAKES = [
     ("train model=frequncy_gan", "model=frequncy_gan: there is no conf/model/frequncy_gan.yaml, did you mean freq"),
     (
         "train model@model.blend.generator=x",
-        "model=x: there is no conf/model/x.yaml, there is branch_sr, frequency_gan",
+        "model=x: there is no conf/model/x.yaml, there is branch_sr, cyclegan, ",
     ),
     ("train loss=", "loss=: there is no conf/loss/<option>.yaml, there is bce, hinge, "),
     ("train loss=null", "loss=null: to leave the group out, write '~loss'"),
@@ -426,6 +441,8 @@ MISTAKES = [
     ("upscale input=a output=b", "run has to be set: run=<value>"),
     ("upscale run=a input=nowhere output=b", "input=nowhere is not there, wanted a folder of images: "),
     ("upscale run=a input=b output=c format=jpg", "format=jpg: wanted one of png, keep"),
+    ("translate run=a input=b output=c direction=up", "direction=up: wanted one of ab, ba"),
+    ("translate run=a input=b output=c directoin=ab", "directoin is unknown: did you mean direction?"),
     ("evaluate", "evaluate needs run=<run directory>, or images=<folder> data=<option>; `freqgan runs` lists runs"),
     ("evaluate run=nowhere", f"run=nowhere {NO_RUN}"),
     ("evaluate run=a images=b", "run and images are both set: one of them is judged, leave the other out"),
@@ -435,6 +452,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("line", "start"), MISTAKES)
+@pytest.mark.fault("config", "mistake on the command line")
 def test_a_mistake_is_one_line_with_the_remedy(line: str, start: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(shlex.split(line)) == 2
     captured = capsys.readouterr()
@@ -468,6 +486,7 @@ FILES = [
 
 
 @pytest.mark.parametrize(("text", "line"), FILES)
+@pytest.mark.fault("config", "mistake in a file of the user's")
 def test_a_mistake_in_the_users_own_file_is_one_line(text: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("conf/experiment").mkdir(parents=True)
     Path("conf/experiment/mine.yaml").write_text(f"# @package _global_\n{text}\n")

@@ -28,6 +28,8 @@ NEEDED = {
     for option in (
         *("frequency_gan/folder", "image_text_encoder/folder", "staged_text_gan/cub", "staged_text_gan/coco"),
         *(f"branch_sr/{name}" for name in ("x4_small", "x4_small_gan", "x4_large")),
+        *("segmenter/camvid", "label_to_image/camvid", "label_to_image/camvid_pix2pix"),
+        *("label_to_image/earth", "label_to_image/earth_night"),
     )
 }
 ROOTS_OF = {
@@ -38,6 +40,7 @@ ROOTS_OF = {
 NEEDED_BY_VERB = {
     "pack": ["root=pictures", "output=shards"],
     "upscale": ["run=somewhere", "input=photos", "output=large"],
+    "translate": ["run=somewhere", "input=photos", "output=translated"],
 }
 # The n-th options of all groups together, until every option had its turn: composing each alone takes a minute.
 NO_LEAVES = ("experiment", "debug", "sweep")
@@ -58,8 +61,11 @@ def turns(group: str) -> list[tuple[str, ...]]:
 
 # Models that read captions, which not all data have, and one of an image at a time.
 READERS = {"model=image_text_encoder", "model=staged_text_gan", "model=stacked_text_gan"}
+LABELLERS = {"model=segmenter"}  # which learn label maps
 LEAVES = [
-    [turn for turn in turns(group) if turn[0] not in READERS] for group in OPTIONS if group not in (*NO_LEAVES, *INNER)
+    [turn for turn in turns(group) if turn[0] not in READERS | LABELLERS]
+    for group in OPTIONS
+    if group not in (*NO_LEAVES, *INNER)
 ]
 TOGETHER = [tuple(choice for leaf in LEAVES for choice in leaf[n % len(leaf)]) for n in range(max(map(len, LEAVES)))]
 OPPOSED = {"metrics=none", "stop=plateau"}  # a plateau of what is not measured
@@ -104,6 +110,11 @@ def test_options_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("choices", [turn for turn in turns("model") if turn[0] in READERS], ids=" ".join)
 def test_readers_of_captions_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
     config.check(compose("train", *choices, "data=scenes", "data.image_size=64", "data.augment.caption=one"))
+
+
+@pytest.mark.parametrize("choices", [turn for turn in turns("model") if turn[0] in LABELLERS], ids=" ".join)
+def test_what_learns_label_maps_composes_and_passes_all_nets(choices: tuple[str, ...]) -> None:
+    config.check(compose("train", *choices, "data=scenes"))
 
 
 @pytest.mark.parametrize(("group", "option"), DELTAS, ids=str)

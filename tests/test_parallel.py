@@ -64,6 +64,7 @@ def alone(one: Path) -> dict[str, torch.Tensor]:
     return weights(one)
 
 
+@pytest.mark.fault("resume", "two processes stopped or killed")
 def test_two_processes_train_and_continue_as_one(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
     status, output = finish(start(PROGRAM, tmp_path, "budget.images=32"))
     assert status == 0, output
@@ -116,6 +117,7 @@ def test_two_machines_under_torchrun_share_one_run(tmp_path: Path, alone: dict[s
 
 
 @pytest.mark.parametrize("sign", ["GLOBAL_RANK: 0", "GLOBAL_RANK: 1", "images/s"], ids=["started", "met", "training"])
+@pytest.mark.fault("resume", "two processes stopped or killed")
 def test_no_process_outlives_the_first(tmp_path: Path, sign: str) -> None:
     process = start(PROGRAM, tmp_path, "budget.images=4000000", "checkpoint.every_images=null")
     assert process.stdout is not None
@@ -126,6 +128,7 @@ def test_no_process_outlives_the_first(tmp_path: Path, sign: str) -> None:
     assert RunDirectory(only_run(tmp_path)).state() == "killed"
 
 
+@pytest.mark.fault("divergence", "NaN or infinity")
 def test_a_divergence_ends_all_processes_with_one_line(tmp_path: Path) -> None:
     status, output = finish(start(PROGRAM, tmp_path, "budget.images=16", "optim.lr=1e30"))
     assert status == 65, output
@@ -134,7 +137,19 @@ def test_a_divergence_ends_all_processes_with_one_line(tmp_path: Path) -> None:
     assert RunDirectory(only_run(tmp_path)).state() == "diverged"
 
 
+@pytest.mark.fault("divergence", "rollback")
+def test_all_processes_go_back_together(tmp_path: Path) -> None:
+    wild = ["optim.lr=1e30", "on_divergence=rollback", "rollback.lr_factor=1e-33"]
+    status, output = finish(start(PROGRAM, tmp_path, "budget.images=16", *wild))
+    assert status == 0, output
+    run = RunDirectory(only_run(tmp_path))
+    assert run.state() == "finished"
+    assert [event["back_to"] for event in run.record["rollbacks"]] == [0]
+    assert {path.name for path in (run.path / "diverged").glob("*.pt")} == {"images_0_0.pt", "images_0_1.pt"}
+
+
 @pytest.mark.parametrize("every", ["null", "4"], ids=["training", "judging"])
+@pytest.mark.fault("resume", "two processes stopped or killed")
 def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path: Path, every: str) -> None:
     judging = [*MEASURED, "evaluation.at_start=off", f"evaluation.every_images={every}"] if every == "4" else []
     process = start(PROGRAM, tmp_path, "budget.images=4000000", "checkpoint.every_images=null", *judging)

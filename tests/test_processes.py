@@ -39,6 +39,7 @@ MATCHING["wgan_gp"] = [
 ]
 OTHERS = {
     "image_text_encoder": {"batch_norm": ["optim.lr=0.002"], "clip": VARIANTS["clip"]},  # it has no discriminator
+    "segmenter": {"batch_norm": [], "clip": VARIANTS["clip"]},  # nor has this
     "staged_text_gan": MATCHING,
     "stacked_text_gan": MATCHING,
 }
@@ -47,7 +48,7 @@ SIXTEEN_STEPS = [
 ]
 SEVERAL = ["hardware=multi_node", "hardware.accelerator=cpu", "hardware.threads=1"]
 OPTIONS = Vocabulary((shipped_conf(),)).options("model")
-LAST = ("to_image.weight", "to_image.0.weight", "to_overall.weight")
+LAST = ("to_image.weight", "to_image.0.weight", "to_overall.weight", "to_classes.weight")
 FAST = ("r1", "batch_norm")  # the others are slow tests
 
 

@@ -5,15 +5,17 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from freqgan.callbacks import CheckpointStore, Evaluation, Journal, checkpoint_store, evaluation, sample_grid
 from freqgan.runs import RunDirectory, files, read_checkpoint
+from freqgan.systems import FrequencyGAN, System, moving_average
 from tests.forked import only_run, signal_at, tensors, train
 from tests.models import MODELS, with_encoders
 
@@ -45,6 +47,7 @@ def assert_same(run: Path, reference: Path) -> None:
 
 
 @pytest.mark.parametrize("point", [0, 1, 2])
+@pytest.mark.fault("resume", "kill -9 in a step")
 def test_killed_and_continued(tmp_path: Path, uninterrupted: Path, point: int) -> None:
     step = random.Random(f"kill {point}").randrange(1, STEPS)
     status, output = train(tmp_path, *BUDGET, f"data.num_workers={point}", "resume=auto", before=signal_at(step))
@@ -58,6 +61,7 @@ def test_killed_and_continued(tmp_path: Path, uninterrupted: Path, point: int) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.fault("resume", "kill -9 in a step")
 def test_every_model_continues_as_if_nothing_had_happened(tmp_path: Path, model: str) -> None:
     settings = with_encoders(MODELS[model])
     for folder in ("whole", "parts"):
@@ -80,6 +84,7 @@ def test_every_model_continues_as_if_nothing_had_happened(tmp_path: Path, model:
         (signal.SIGTERM, 143, STEPS - 1),  # trained to the end, but not yet judged
     ],
 )
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
 def test_signals_finish_the_step_and_save(
     tmp_path: Path, uninterrupted: Path, signum: int, exit_status: int, step: int
 ) -> None:
@@ -104,9 +109,13 @@ JUDGED = [
 
 
 def kill_in(
-    owner: Any, name: str, call: int, act: Callable[..., object] = lambda *arguments: None
+    owner: Any,
+    name: str,
+    call: int,
+    act: Callable[..., object] = lambda *arguments: None,
+    signum: int = signal.SIGKILL,
 ) -> Callable[[], None]:
-    """A fault: the process is killed where it calls a function for the n-th time, having done something instead."""
+    """A fault: the process gets a signal where it calls a function for the n-th time, having done something instead."""
 
     def before() -> None:
         original, calls = getattr(owner, name), []
@@ -115,7 +124,7 @@ def kill_in(
             calls.append(name)
             if len(calls) == call:
                 act(*arguments)
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), signum)
             return original(*arguments, **named)
 
         setattr(owner, name, function)
@@ -158,6 +167,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
+@pytest.mark.fault("resume", "kill -9 in a row, grid, judgement or save")
 def test_killed_anywhere_and_continued(tmp_path: Path, judged: Path, point: str) -> None:
     status, output = train(tmp_path, *JUDGED, before=POINTS[point])
     assert status == -signal.SIGKILL, output
@@ -176,6 +186,7 @@ def test_killed_anywhere_and_continued(tmp_path: Path, judged: Path, point: str)
 
 
 @pytest.mark.slow
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
 def test_what_a_signal_left_undone_is_made_up_for(tmp_path: Path, judged: Path) -> None:
     step_of_a_judgement = 24 // 4 - 1
     status, output = train(tmp_path, *JUDGED, before=signal_at(step_of_a_judgement, signal.SIGTERM))
@@ -188,7 +199,73 @@ def test_what_a_signal_left_undone_is_made_up_for(tmp_path: Path, judged: Path) 
     assert_same(run.path, judged)
 
 
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
+def test_a_signal_before_the_first_step_ends_a_run_as_later(tmp_path: Path) -> None:
+    status, output = train(tmp_path, *BUDGET, before=kill_in(FrequencyGAN, "calibrate", 1, signum=signal.SIGUSR1))
+    assert status == 143, output
+    assert "freqgan: interrupted by SIGUSR1 before the first step" in output
+    run = RunDirectory(only_run(tmp_path))
+    assert (run.state(), run.checkpoints()) == ("interrupted", [])
+
+
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
+def test_a_signal_before_a_continued_run_s_first_step_leaves_its_checkpoint(
+    tmp_path: Path, uninterrupted: Path
+) -> None:
+    for fault, expected in ((signal_at(7), -9), (kill_in(System, "on_fit_start", 1, signum=signal.SIGTERM), 143)):
+        status, output = train(tmp_path, *BUDGET, "resume=auto", before=fault)
+        assert status == expected, output
+    status, output = train(tmp_path, *BUDGET, "resume=auto")
+    assert status == 0, output
+    assert "resumed at 24 images" in output.replace("\n", " ")
+    assert_same(only_run(tmp_path), uninterrupted)
+
+
+def half_exchanged() -> None:
+    """A signal comes in a judgement, between two weights that change places with their averages."""
+    measure, original, judging = Evaluation._measure, moving_average._tensors, list[bool]()
+
+    def measured(*arguments: Any) -> Any:
+        judging.append(True)
+        return measure(*arguments)
+
+    def tensors(network: nn.Module) -> Iterator[Tensor]:
+        for number, tensor in enumerate(original(network)):
+            if judging and number == 3:
+                judging.clear()
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield tensor
+
+    Evaluation._measure = measured  # type: ignore[method-assign]
+    moving_average._tensors = tensors
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault",
+    [
+        half_exchanged,
+        kill_in(evaluation, "write_json", 1, signum=signal.SIGTERM),
+        kill_in(Journal, "evaluation", 1, signum=signal.SIGTERM),
+        kill_in(checkpoint_store, "copy_whole", 2, signum=signal.SIGTERM),
+        kill_in(torch, "save", 3, signum=signal.SIGTERM),
+        kill_in(sample_grid, "save_grid", 2, signum=signal.SIGTERM),
+    ],
+    ids=["exchange", "result", "told", "copy", "save", "grid"],
+)
+@pytest.mark.fault("resume", "SIGTERM, SIGINT or SIGUSR1")
+def test_a_signal_where_something_must_stay_whole_waits(
+    tmp_path: Path, judged: Path, fault: Callable[[], None]
+) -> None:
+    status, output = train(tmp_path, *JUDGED, before=fault)
+    assert status == 143, output
+    status, output = train(tmp_path, *JUDGED, "resume=auto")
+    assert status == 0, output
+    assert_same(only_run(tmp_path), judged)
+
+
+@pytest.mark.slow
+@pytest.mark.fault("resume", "kill -9 in a row, grid, judgement or save")
 def test_the_best_checkpoint_is_there_after_a_kill_before_its_copy(tmp_path: Path) -> None:
     status, output = train(tmp_path, *JUDGED, before=kill_in(checkpoint_store, "copy_whole", 4))
     assert status == -signal.SIGKILL, output
@@ -200,6 +277,7 @@ def test_the_best_checkpoint_is_there_after_a_kill_before_its_copy(tmp_path: Pat
     assert read_checkpoint(folder / "best.ckpt")["clock"]["images_seen"] == 24
 
 
+@pytest.mark.fault("checkpoint", "newest checkpoint cut or garbled")
 def test_a_broken_newest_checkpoint_falls_back(tmp_path: Path, uninterrupted: Path) -> None:
     status, output = train(tmp_path, *BUDGET, before=signal_at(13))
     assert status == -signal.SIGKILL, output
@@ -214,6 +292,23 @@ def test_a_broken_newest_checkpoint_falls_back(tmp_path: Path, uninterrupted: Pa
     status, output = train(tmp_path, *BUDGET, "resume=auto")
     assert status == 0, output
     assert output.count("is damaged") == 2
+    assert_same(run.path, uninterrupted)
+
+
+@pytest.mark.fault("resume", "kill -9 in a step")
+def test_a_run_that_goes_back_and_is_killed_goes_on_from_there(tmp_path: Path, uninterrupted: Path) -> None:
+    status, output = train(tmp_path, *BUDGET, before=signal_at(13))
+    assert status == -signal.SIGKILL, output
+    run = RunDirectory(only_run(tmp_path))
+    *_, oldest = run.checkpoints()
+    assert len(run.numbered_checkpoints()) > 1
+    status, output = train(tmp_path, *BUDGET, f"resume={oldest}", before=signal_at(7))
+    assert status == -signal.SIGKILL, output
+    assert "later checkpoints are moved to" in output.replace("\n", " ")
+    assert run.newest_good_checkpoint() == (run.path / "checkpoints" / "last.ckpt", [])
+    assert read_checkpoint(run.checkpoints()[0])["clock"] == read_checkpoint(oldest)["clock"]
+    status, output = train(tmp_path, *BUDGET, "resume=auto")
+    assert status == 0, output
     assert_same(run.path, uninterrupted)
 
 
@@ -262,6 +357,7 @@ def test_a_changed_config_is_refused_unless_named(tmp_path: Path, uninterrupted:
         assert rates[-1] == 0.1
 
 
+@pytest.mark.fault("logging", "second process in one run directory")
 def test_two_processes_cannot_write_one_run(tmp_path: Path, uninterrupted: Path) -> None:
     run = RunDirectory(tmp_path / "tiny" / uninterrupted.name)
     shutil.copytree(uninterrupted, run.path)

@@ -12,19 +12,23 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from freqgan import config
 from freqgan.config import overrides
+from freqgan.config.application import compose
 from freqgan.config.sweeping import SweepCommand
 from freqgan.sweeps.search import Proposal
 from tests.comparison.written import METRICS, rows_of, write_grid, write_ledger, write_run
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 STUDY = EXPERIMENTS / "frequency_vs_image"
-ARMS = ["identity", "block_dct", "db2", "fourier_2", "fourier_4", "haar", "haar_each", "haar_image", "haar_literal"]
-ARMS += ["haar_one"]
+ARMS = [
+    *("identity", "block_dct", "db2", "fourier_2", "fourier_4", "haar", "haar_each", "haar_image"),
+    *("haar_judged_whole", "haar_literal", "haar_one", "haar_one_image"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +43,16 @@ def analyse() -> ModuleType:
     return importlib.import_module("analyse")
 
 
-def asked(study: str, *arguments: str, **environment: str) -> tuple[SweepCommand, list[Proposal]]:
-    """The sweep that a study's `run.sh` would start, and its jobs."""
+def words_of(study: str, *arguments: str, **environment: str) -> list[str]:
+    """The command that a study's `run.sh` would start."""
     variables = os.environ | {"FREQGAN": "echo"} | environment
     script = [str(EXPERIMENTS / study / "run.sh"), *arguments]
-    verb, *words = subprocess.run(script, env=variables, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(script, env=variables, capture_output=True, text=True, check=True).stdout.split()
+
+
+def asked(study: str, *arguments: str, **environment: str) -> tuple[SweepCommand, list[Proposal]]:
+    """The sweep that a study's `run.sh` would start, and its jobs."""
+    verb, *words = words_of(study, *arguments, **environment)
     command = SweepCommand.read(overrides.read(verb, words, sweeps="asked"))
     search = config.build(command.settings["search"])
     search.begin(command, Path())
@@ -56,8 +65,8 @@ def asked(study: str, *arguments: str, **environment: str) -> tuple[SweepCommand
 @pytest.mark.parametrize(
     ("part", "environment", "count", "first"),
     [
-        ("main", {}, 30, "seed=1 experiment=frequency_vs_image/identity"),
-        ("rates", {}, 40, "experiment=frequency_vs_image/identity optim.lr=0.001 model.terms.discriminator.r1=1.0"),
+        ("main", {}, 36, "seed=1 experiment=frequency_vs_image/identity"),
+        ("rates", {}, 48, "experiment=frequency_vs_image/identity optim.lr=0.001 model.terms.discriminator.r1=1.0"),
         ("stability", {}, 24, "seed=1 optim.lr=0.0003 experiment=frequency_vs_image/identity"),
         ("long", {"BEST": "db2"}, 2, "experiment=frequency_vs_image/identity"),
         ("scenes", {"CAMVID": "streets"}, 6, "seed=1 experiment=frequency_vs_image/identity"),
@@ -84,6 +93,49 @@ def test_parts_of_the_super_resolution_study(part: str, count: int) -> None:
     assert len({json.dumps(config.resolve(job), sort_keys=True) for job in settings}) == count
     for job in settings:
         config.check(job)
+
+
+@pytest.mark.parametrize(("part", "count"), [("streets", 8), ("crowds", 4)])
+def test_parts_of_the_label_study(part: str, count: int) -> None:
+    command, jobs = asked("label_to_image", part, CAMVID="streets")
+    assert len(jobs) == 3 * count
+    assert command.folder == Path("outputs/label_to_image") / part
+    settings = [command.compose(job.chosen) for job in jobs if "seed=1" in job.typed]
+    assert len({json.dumps(config.resolve(job), sort_keys=True) for job in settings}) == count
+    for job in settings:
+        config.check(job)
+
+
+def test_the_deeper_discriminator_is_as_large_as_three() -> None:
+    command, jobs = asked("label_to_image", "streets", CAMVID="streets")
+    base, deeper = jobs[0], next(job for job in jobs if "model.discriminator.layers=5" in job.typed)
+    sizes = []
+    for job in (base, deeper):
+        with torch.device("meta"):
+            system = config.build_model(config.resolve(command.compose(job.chosen)), seed=1)
+        sizes.append(sum(weight.numel() for weight in system.discriminator.parameters()))
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.02)
+
+
+@pytest.mark.parametrize("part", ["judge", "long", "long_pix2pix"])
+def test_single_runs_of_the_label_study(part: str) -> None:
+    words = words_of("label_to_image", part, "budget.images=64", CAMVID="streets", BEST="model.features=0")
+    cfg = compose("train", [word for word in words if word != "train"])
+    config.check(cfg)
+    assert (cfg.data.root, cfg.resume, cfg.budget.images) == ("streets", "auto", 64)
+    assert (cfg.model.get("features") == 0) == (part != "judge")
+
+
+@pytest.mark.parametrize(("part", "seeds"), [("scenes", 3), ("openmoji", 1)])
+def test_parts_of_the_text_study(part: str, seeds: int) -> None:
+    command, jobs = asked("staged_text_gan", part)
+    assert len(jobs) == 8 * seeds
+    assert command.folder == Path("outputs/staged_text_gan") / part
+    settings = [config.resolve(command.compose(job.chosen)) for job in jobs]
+    assert len({json.dumps(job["model"], sort_keys=True) for job in settings}) == 8
+    for job, plain in zip(jobs, settings, strict=True):
+        config.check(command.compose(job.chosen))
+        assert f"_{part}_judge" in plain["metrics"]["judge_run"]
 
 
 def test_networks_of_the_super_resolution_study_cost_the_same() -> None:
@@ -228,6 +280,58 @@ def test_who_does_not_beat_the_untrained_start_is_marked(analyse: ModuleType, tm
             write_run(tmp_path / f"{arm}_{seed}", rows, changes={"seed": seed, "model.arm": arm})
     (_, *lines) = analyse.quality(analyse.read([str(tmp_path)]))
     assert [line[0] for line in lines] == ["model.arm=learns", "model.arm=hardly †"]
+
+
+def test_real_images_are_no_variant_s_merit(analyse: ModuleType, tmp_path: Path) -> None:
+    names = {
+        "mean_iou_ab12cd_n9": (0.3, 0.4),
+        "mean_iou_ab12cd_real_n9": (0.6, 0.6),
+        "boundary_sharpness_n9": (0.5, 0.9),
+    }
+    for arm, luck in (("plain", 0), ("fine", 1)):
+        row = {"images_seen": 9, "time/seconds": 9.0} | {f"val/{name}": v[luck] for name, v in names.items()}
+        write_run(tmp_path / arm, [row], changes={"model.arm": arm})
+    comparison = analyse.read([str(tmp_path)])
+    header, best, worst = analyse.quality(comparison)
+    assert header == ["variant", "seeds", "mean_iou ↑", "boundary_sharpness ↑", "CPU-seconds"]
+    assert (best[:4], worst[:4]) == (["model.arm=fine", "1", "0.4", "0.9"], ["model.arm=plain", "1", "0.3", "0.5"])
+    assert analyse.report(comparison).endswith("Real images: mean_iou 0.6.")
+
+
+def test_what_samples_are_made_of_stands_above_them(tmp_path: Path) -> None:
+    plot = importlib.import_module("plot")
+    write_grid(write_run(tmp_path / "run", rows_of(1.0)), seed=1, count=4, cell=8)
+    assert plot.around(tmp_path / "run", 3) == {}
+    strips = Image.new("RGB", (2 * 26 + 2, 2 * 10 + 2), "white")  # two columns of cells of three squares, gaps of 2
+    cells = json.loads((tmp_path / "run" / "samples" / "cells.json").read_text())
+    for number, left, top in ((0, 2, 2), (1, 28, 2), (2, 2, 12), (3, 28, 12)):
+        for part, colour in enumerate(((100, number, 0), (1, 1, 1), (0, number, 200))):
+            strips.paste(colour, (left + 8 * part, top, left + 8 * (part + 1), top + 8))
+    (tmp_path / "run" / "samples" / "cells.json").write_text(json.dumps(cells | {"gap": 2}))
+    strips.resize((3 * strips.width, 3 * strips.height), Image.Resampling.NEAREST).save(
+        tmp_path / "run" / "samples" / "input_result_target_000001000.png"
+    )
+    found = plot.around(tmp_path / "run", 3)
+    colours = {name: [crop.getcolors() for crop in crops] for name, crops in found.items()}
+    assert colours == {
+        "input": [[(64, (100, number, 0))] for number in range(3)],
+        "target": [[(64, (0, number, 200))] for number in range(3)],
+    }
+
+
+def test_costs_are_those_of_the_stored_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(EXPERIMENTS / "label_to_image")
+    costs, analyse = importlib.import_module("costs"), importlib.import_module("analyse")
+    command, jobs = asked("label_to_image", "crowds")
+    for job in [job for job in jobs if "seed=1" in job.typed][:2]:
+        folder = write_run(tmp_path / job.typed[-1], [{"images_seen": 4, "time/seconds": 1.0}])
+        (folder / "config.yaml").write_text(yaml.safe_dump(config.resolve(command.compose(job.chosen))))
+    header, *lines = costs.table(analyse.read([str(tmp_path)]))
+    boundary, ids = (dict(zip(header, line, strict=True)) for line in lines)
+    assert boundary["variant"] == "model.inputs=boundary"
+    assert boundary["generator"] == ids["generator"] == "1.44 M"
+    assert (boundary["peak, GiB"], boundary["CPU-seconds"]) == ("0.5", "12.5")
+    assert float(boundary["activations, MiB"]) > 30
 
 
 def test_plots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

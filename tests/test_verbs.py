@@ -191,7 +191,7 @@ def test_weights_that_are_not_finite_end_an_evaluation(run: RunDirectory, tmp_pa
     arguments = [f"run={run.path}", f"checkpoint={tmp_path / 'broken.ckpt'}", f"output={tmp_path}"]
     status, output = verb("evaluate", tmp_path, *arguments)
     assert status == 65
-    assert output.splitlines()[-1].startswith("freqgan: images generated for the ids 0 to ")
+    assert output.splitlines()[-1].startswith(f"freqgan: {tmp_path / 'broken.ckpt'} holds numbers that are not finite")
     assert not (tmp_path / RESULT).exists()
 
 
@@ -383,3 +383,15 @@ def test_what_cannot_be_packed_is_one_line(tmp_path: Path) -> None:
     status, output = command(["pack", f"root={tmp_path}", f"output={tmp_path / 'out'}"], tmp_path)
     assert status == 2
     assert "holds no image" in one_line(output)
+
+
+def test_groups_that_can_be_left_out(tmp_path: Path) -> None:
+    left = [setting for setting in (*TINY, *SHORT) if setting not in ("logger=none", "metrics=none")]
+    given = [*left, *(f"~{group}" for group in ("logger", "metrics", "stop", "callbacks")), *paths(tmp_path)]
+    status, output = command(["train", "name=tiny", *given], tmp_path)
+    assert status == 0, output
+    run = only_run(tmp_path)
+    assert RunDirectory(run).state() == "finished"
+    assert not [*(run / "evaluation").iterdir()]
+    status, output = verb("sample", tmp_path, f"run={run}", "n=2")
+    assert status == 0, output

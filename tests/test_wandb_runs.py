@@ -52,6 +52,7 @@ def positions(rows: list[dict[str, Any]]) -> list[int]:
 
 
 @pytest.mark.slow
+@pytest.mark.fault("resume", "kill -9 in a step")
 def test_a_killed_run_leaves_a_fragment_and_its_continuation_another(tmp_path: Path, server: WandbServer) -> None:
     more = [*SHORT, "logger.wandb.mode=offline", "budget.images=40", "checkpoint.every_images=16"]
     status, output = train(tmp_path, *more, before=killed_a_second_after(7))

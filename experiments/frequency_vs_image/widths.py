@@ -83,6 +83,8 @@ def main() -> None:
         for arm in others:
             settings = settings_of(folder, arm)
             for player, target in targets.items():
+                if settings.model[player] is None:
+                    continue  # the baseline's own
                 channels, widest = fitted(settings, player, target)
                 set_widths(settings, player, (channels, widest))
                 off = parameters(settings, player) / target - 1

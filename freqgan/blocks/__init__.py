@@ -2,7 +2,19 @@
 
 from freqgan.blocks.batch_norm import BatchNorm2d
 from freqgan.blocks.grouped_linear import GroupedLinear
+from freqgan.blocks.halving_residual import HalvingResidual
+from freqgan.blocks.instance_norm import InstanceNorm2d
+from freqgan.blocks.residual import ResidualBlock
 from freqgan.blocks.spectral_norm import spectral_norm
 from freqgan.blocks.strided_convolution import DoublingConv2d, HalvingConv2d
 
-__all__ = ["BatchNorm2d", "DoublingConv2d", "GroupedLinear", "HalvingConv2d", "spectral_norm"]
+__all__ = [
+    "BatchNorm2d",
+    "DoublingConv2d",
+    "GroupedLinear",
+    "HalvingConv2d",
+    "HalvingResidual",
+    "InstanceNorm2d",
+    "ResidualBlock",
+    "spectral_norm",
+]

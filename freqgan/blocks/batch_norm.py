@@ -20,19 +20,21 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     Args:
         channels: of the input.
+        tracked: averages statistics for use in evaluation; otherwise those of the input are used there too.
     """
 
     momentum: float
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels)
+    def __init__(self, channels: int, *, tracked: bool = True) -> None:
+        super().__init__(channels, track_running_stats=tracked)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """The input with mean 0 and variance 1 per channel, scaled and shifted."""
         if not self.training or world_size() == 1:
             return super().forward(x)
         mean, variance = global_moments(x)
-        self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * world_size())
+        if self.track_running_stats:
+            self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * world_size())
         return self._normalized(x, mean, variance)
 
     def _normalized(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from freqgan.callbacks.checkpoint_store import AtomicCheckpointIO, CheckpointStore
 from freqgan.callbacks.collapse import CollapseMonitor
+from freqgan.callbacks.divergence import Divergence
 from freqgan.callbacks.evaluation import Evaluation
+from freqgan.callbacks.galleries import write_galleries
 from freqgan.callbacks.interruption import Interruption
 from freqgan.callbacks.journal import Journal, Mirror
 from freqgan.callbacks.progress import ProgressBar
@@ -15,6 +17,7 @@ __all__ = [
     "AtomicCheckpointIO",
     "CheckpointStore",
     "CollapseMonitor",
+    "Divergence",
     "Equilibrium",
     "Evaluation",
     "Interruption",
@@ -26,4 +29,5 @@ __all__ = [
     "TensorBoardMirror",
     "WandbMirror",
     "save_grid",
+    "write_galleries",
 ]

@@ -1,17 +1,20 @@
 """Checkpoints: `images_<n>.ckpt`, `best.ckpt` and `last.ckpt`, each whole, none with a number that is not finite."""
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any, final
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.plugins.io import CheckpointIO
 
 from freqgan.callbacks.journal import Journal
-from freqgan.errors import DivergedError, InterruptedRunError
+from freqgan.errors import DivergedError, InterruptedRunError, StorageError
+from freqgan.metrics.ranks import on_first
+from freqgan.ops.finite import not_finite
 from freqgan.runs import RunDirectory, copy_whole, read_checkpoint, write_checkpoint
-from freqgan.systems import System
+from freqgan.runs.files import ELSEWHERE, images_in, storage
+from freqgan.systems import Remembering, System
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +45,27 @@ class CheckpointStore(pl.Callback):
         journal: rows before a checkpoint are on the disk before it is; it tells the mirrors.
         every_images: interval; None for a tenth of the budget.
         keep: how many numbered files stay, the newest ones; `best.ckpt` and `last.ckpt` stay besides.
+        milestones_every_images: the first file behind each multiple stays too; None for no such files.
     """
 
-    def __init__(self, run: RunDirectory, journal: Journal, *, every_images: int | None, keep: int) -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        journal: Journal,
+        *,
+        every_images: int | None,
+        keep: int,
+        milestones_every_images: int | None = None,
+    ) -> None:
+        self.run = run
         self.folder = run.path / "checkpoints"
         self.journal = journal
         self.every_images = every_images
         self.keep = keep
+        self.milestones_every_images = milestones_every_images
         self.config = run.config
         self._saved_at = -1
+        self._begun = False
         for stale in self.folder.glob(".*.tmp"):
             stale.unlink(missing_ok=True)
 
@@ -66,7 +81,11 @@ class CheckpointStore(pl.Callback):
         path = self.folder / f"images_{images}.ckpt"
         new = self._saved_at != images
         if new:
-            refuse_non_finite(system)
+            for name in not_finite(system.state_dict()):
+                fix = "the last good checkpoint is kept: lower optim.lr or set model.clip"
+                raise DivergedError(f"{name} is not finite at images_seen={images}; {fix}")
+            if isinstance(system, Remembering):
+                system.remember(trainer.datamodule)  # type: ignore[attr-defined]
             self.journal.flush()
             trainer.save_checkpoint(path)
             if trainer.is_global_zero:
@@ -85,10 +104,13 @@ class CheckpointStore(pl.Callback):
         checkpoint["config"] = self.config
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A disk that cannot be written to shows now; a continued run has its file already."""
+        """A disk that cannot be written to shows now. A run that goes back to an older file leaves the later ones."""
         assert isinstance(pl_module, System)
-        if pl_module.clock.images_seen == 0:
+        self._begun = True  # from here on, all of a run that goes on is back in its place
+        images = pl_module.clock.images_seen
+        if on_first(lambda: self._abandon_later(images)) or images == 0:
             self.save(trainer)
+        on_first(self._refuse_little_space)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -100,20 +122,44 @@ class CheckpointStore(pl.Callback):
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """An interruption comes between whole steps, so this moment can be continued exactly."""
-        if isinstance(exception, InterruptedRunError) and trainer.training:
+        if isinstance(exception, InterruptedRunError) and self._begun:
             self.save(trainer)
 
-    def _prune(self) -> None:
-        numbered = sorted(self.folder.glob("images_*.ckpt"), key=lambda p: int(p.stem.removeprefix("images_")))
-        for path in numbered[: -self.keep]:
-            path.unlink(missing_ok=True)
+    def _abandon_later(self, images: int) -> bool:
+        """Moves what was saved behind this moment, which is not this run's future any more, out of the way."""
+        later = [path for seen, path in self.run.numbered_checkpoints().items() if seen > images]
+        if not later:
+            return False
+        for path in (self.folder / "best.ckpt", self.folder / "last.ckpt"):
+            seen = images_in(path) if path.exists() else images
+            later += [path] if seen is None or seen > images else []
+        abandoned = self.folder / "abandoned"
+        with storage(abandoned):
+            abandoned.mkdir(exist_ok=True)
+            for path in later:
+                path.replace(abandoned / path.name)
+        log.warning("going back to %d images: %d later checkpoints are moved to %s", images, len(later), abandoned)
+        return True
 
+    def _refuse_little_space(self) -> None:
+        """A disk that the run would fill shows now.
 
-def refuse_non_finite(system: System) -> None:
-    """Raises a `DivergedError` that names the first weight or buffer that is not finite."""
-    for name, tensor in system.state_dict().items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise DivergedError(
-                f"{name} is not finite at images_seen={system.clock.images_seen}; the last good checkpoint is kept: "
-                "lower optim.lr or set model.clip"
+        Raises:
+            StorageError: it has no room for what is kept, and one more while that is written.
+        """
+        kept = [*self.run.checkpoints()[: self.keep + 1], *self.folder.glob("best.ckpt")]  # not milestones
+        there = [path.stat().st_size for path in kept]
+        needed = max(there, default=0) * (self.keep + 3) - sum(there)
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise StorageError(
+                f"{self.folder} has room for {free / 2**20:.0f} MiB, and checkpoints will need "
+                f"{needed / 2**20:.0f} MiB more: {ELSEWHERE}, or lower checkpoint.keep={self.keep}"
             )
+
+    def _prune(self) -> None:
+        files, every = self.run.numbered_checkpoints(), self.milestones_every_images
+        # The newest come first, so that the last one of each multiple is its first file.
+        stay = {seen // every: path for seen, path in files.items() if seen >= every} if every else {}
+        for path in {*[*files.values()][self.keep :]} - {*stay.values()}:
+            path.unlink(missing_ok=True)

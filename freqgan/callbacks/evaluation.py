@@ -1,6 +1,7 @@
 """Judging the generator while it trains, by the same protocol that `freqgan evaluate` uses afterwards."""
 
 import logging
+import math
 import operator
 import time
 from pathlib import Path
@@ -9,22 +10,37 @@ from typing import Any, Literal, final
 import pytorch_lightning as pl
 
 from freqgan.callbacks.checkpoint_store import CheckpointStore
+from freqgan.callbacks.galleries import write_galleries
 from freqgan.callbacks.journal import Journal
 from freqgan.callbacks.stopping import Plateau
+from freqgan.lifetime import shielded
 from freqgan.metrics import (
     GenerationProtocol,
+    LabelToImageProtocol,
     NoEvaluation,
     RestorationProtocol,
     RetrievalProtocol,
+    SegmentationProtocol,
+    TextToImageProtocol,
+    TranslationProtocol,
     higher_is_better,
 )
 from freqgan.runs import RunDirectory, write_json
-from freqgan.systems import Clock, System
+from freqgan.systems import Clock, Remembering, System
 from freqgan.systems.parallel import broadcast
 
 log = logging.getLogger(__name__)
 
-Protocol = GenerationProtocol | RestorationProtocol | RetrievalProtocol | NoEvaluation
+Protocol = (
+    GenerationProtocol
+    | LabelToImageProtocol
+    | NoEvaluation
+    | RestorationProtocol
+    | RetrievalProtocol
+    | SegmentationProtocol
+    | TextToImageProtocol
+    | TranslationProtocol
+)
 
 SHARE = 0.2  # of the budget, between two judgements
 
@@ -34,7 +50,8 @@ class Evaluation(pl.Callback):
     """Runs a protocol at the start, at intervals and at the end, and keeps the best checkpoint by its first metric.
 
     Args:
-        run: the directory of the run; results go to `evaluation/<protocol>.json` and the journal.
+        run: the directory of the run; results go to `evaluation/<protocol>.json` and the journal, galleries of systems
+            that have some beside it.
         journal: where the numbers go.
         store: saves the best checkpoint.
         protocol: what is measured; its first number decides which checkpoint is the best.
@@ -90,12 +107,18 @@ class Evaluation(pl.Callback):
         values = self._measure(trainer, system, self.protocol)
         if not values:
             return
-        self._judged_at = images
+        log.info("%s = %.4g at %d images (%.0f s)", *next(iter(values.items())), images, time.monotonic() - begun)
+        with shielded():  # half of what follows from a judgement could not be made up for
+            self._settle(trainer, system, values)
+        if trainer.is_global_zero:
+            self._show(trainer, system, self.run.path / "evaluation")
+
+    def _settle(self, trainer: pl.Trainer, system: System, values: dict[str, float]) -> None:
+        images = self._judged_at = system.clock.images_seen
         self.journal.write(system, {f"val/{name}": value for name, value in values.items()})
         first, value = next(iter(values.items()))
-        log.info("%s = %.4g at %d images (%.0f s)", first, value, images, time.monotonic() - begun)
         better = operator.gt if higher_is_better(first) else operator.lt
-        improved = self.best is None or better(value, self.best)
+        improved = not math.isnan(value) and (self.best is None or better(value, self.best))
         if improved:
             self.best, self._best_at = value, images
         if self.plateau is not None:
@@ -140,10 +163,19 @@ class Evaluation(pl.Callback):
         every = self.every_images or round((clock.end or 0) * SHARE)
         return before is not None and every > 0 and images // every > max(before, 0) // every
 
+    def _show(self, trainer: pl.Trainer, system: System, folder: Path) -> None:
+        data, images = trainer.datamodule, system.clock.images_seen  # type: ignore[attr-defined]
+        how: dict[str, Any] = {"split": self.protocol.split, "seed": self.seed, "weights": "ema"}
+        paths = write_galleries(system, data, self.run, folder, images_seen=images, **how)
+        if paths:
+            self.journal.pictures(paths, images)
+
     def _measure(self, trainer: pl.Trainer, system: System, protocol: Protocol) -> dict[str, float]:
         data = trainer.datamodule  # type: ignore[attr-defined]
         # A network may keep statistics of each process's own rows; those of rank zero are the checkpoint's.
         broadcast(system.ema.buffers())
+        if isinstance(system, Remembering):  # what a checkpoint of this moment has
+            system.remember(data)
         return system.measure(
             protocol, data, split=protocol.split, seed=self.seed, weights="ema", cache_dir=self.cache_dir
         )

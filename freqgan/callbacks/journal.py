@@ -13,15 +13,14 @@ from threading import Thread
 from typing import Any, final
 
 import pytorch_lightning as pl
-from torch import Tensor
 
+from freqgan.callbacks.means import Means
 from freqgan.errors import FreqganError
 from freqgan.launcher import is_rank_zero
 from freqgan.runs import RunDirectory
-from freqgan.runs.files import storage
+from freqgan.runs.files import storage, write_whole
 from freqgan.runs.rows import append_row
 from freqgan.systems import System
-from freqgan.systems.parallel import averaged
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +56,12 @@ class Mirror(ABC):
 
     @abstractmethod
     def judged(
-        self, run: RunDirectory, checkpoint: Path, values: Mapping[str, float], about: Mapping[str, Any]
+        self,
+        run: RunDirectory,
+        checkpoint: Path,
+        values: Mapping[str, float],
+        about: Mapping[str, Any],
+        pictures: Mapping[str, Path],
     ) -> None:
         """Shows, by itself, what `freqgan evaluate` measured on one of a run's checkpoints.
 
@@ -66,6 +70,7 @@ class Mirror(ABC):
             checkpoint: the file whose weights were judged.
             values: numbers by metric.
             about: under which conditions: `protocol`, `images_seen`, `weights`, …
+            pictures: galleries of what was judged, PNG files by key.
         """
 
     @abstractmethod
@@ -88,8 +93,7 @@ class Journal(pl.Callback):
         self.path = run.path / "metrics.jsonl"
         self.mirrors = list(mirrors)
         self.every_steps = every_steps
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        self._means = Means()
         self._since = (0, 0.0)
 
     @contextmanager
@@ -137,48 +141,43 @@ class Journal(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Terms of the steps since the last row, over all processes."""
-        return {
-            "sums": {name: total.cpu() for name, total in averaged(self._sums).items()},
-            "counts": dict(self._counts),
-        }
+        return self._means.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continues the row that was being added up."""
-        self._sums, self._counts = dict(state_dict["sums"]), dict(state_dict["counts"])
+        self._means.load_state_dict(state_dict)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Drops rows that were written after the checkpoint this run continues from."""
+        """Drops rows that were written after the checkpoint this run continues from, and one that was cut off."""
         assert isinstance(pl_module, System)
         self._since = (pl_module.clock.images_seen, time.monotonic())
         if trainer.is_global_zero and self.path.exists():
             kept = [row for row in self.run.metrics if row["images_seen"] <= pl_module.clock.images_seen]
-            with storage(self.path), self.path.open("w") as file:
-                file.writelines(json.dumps(row) + "\n" for row in kept)
+            lines = "".join(json.dumps(row) + "\n" for row in kept).encode()
+            if lines != self.path.read_bytes():
+                write_whole(self.path, lambda file: file.write(lines))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Adds up the terms of a step, and writes their means over steps and processes when a row is due."""
         assert isinstance(pl_module, System)
-        for name, value in outputs.items():
-            self._sums[name] = value + self._sums[name].to(value.device) if name in self._sums else value
-            self._counts[name] = self._counts.get(name, 0) + 1
+        self._means.add(outputs)
         if pl_module.clock.steps % self.every_steps == 0 or pl_module.clock.finished:
             self.close_row(pl_module)
 
     def close_row(self, system: System) -> None:
         """Writes the means of the steps since the last row, if there were any."""
-        if not self._counts:
+        if not self._means:
             return
         clock, (images, then), now = system.clock, self._since, time.monotonic()
-        sums = averaged(self._sums)
-        means = {f"train/{name}": float(total) / self._counts[name] for name, total in sums.items()}
+        means = {f"train/{name}": mean for name, mean in self._means.take().items()}
         means["time/images_per_second"] = round((clock.images_seen - images) / max(now - then, 1e-9), 2)
         means["train/generator_updates"] = clock.generator_updates
         for player, optimizer in zip(system.players(), system.trainer.optimizers, strict=True):
             means[f"train/{player}/lr"] = float(optimizer.param_groups[0]["lr"])
         self.write(system, means)
-        self._sums, self._counts, self._since = {}, {}, (clock.images_seen, now)
+        self._since = (clock.images_seen, now)
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Leaves the counts of the run in `run.json`, and why it ended before its budget if it did."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from freqgan.callbacks.journal import Journal
 from freqgan.runs import Cells, RunDirectory
 from freqgan.runs.files import write_whole
-from freqgan.systems import System
+from freqgan.systems import StagedTextGAN, System
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ class SampleGrid(pl.Callback):
             save_grid(batch, paths[name])
         if "images" in pictures and Cells.read(self.folder) is None:
             ids = system.sample_ids(self.count, seed=self.seed)
-            cells_of(pictures["images"], ids).write(self.folder)
+            captions = system.prompts.of_samples(0, self.count) if isinstance(system, StagedTextGAN) else ()
+            cells_of(pictures["images"], ids, captions).write(self.folder)
         self.journal.pictures({f"samples/{name}": path for name, path in paths.items()}, images)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -76,11 +77,11 @@ class SampleGrid(pl.Callback):
         self.draw(pl_module)
 
 
-def cells_of(images: Tensor, ids: Sequence[str]) -> Cells:
+def cells_of(images: Tensor, ids: Sequence[str], captions: Sequence[str] = ()) -> Cells:
     """Where `save_grid` puts each of the images (n, c, h, w)."""
     n, _, h, w = images.shape
     columns = columns_of(n)
-    return Cells(tuple(ids), columns, GAP, (w, h), scale_of(columns * (w + GAP) + GAP))
+    return Cells(tuple(ids), columns, GAP, (w, h), scale_of(columns * (w + GAP) + GAP), tuple(captions))
 
 
 def columns_of(count: int) -> int:

@@ -42,11 +42,17 @@ class TensorBoardMirror(Mirror):
         """Nothing: its numbers came as a row."""
 
     def judged(
-        self, run: RunDirectory, checkpoint: Path, values: Mapping[str, float], about: Mapping[str, Any]
+        self,
+        run: RunDirectory,
+        checkpoint: Path,
+        values: Mapping[str, float],
+        about: Mapping[str, Any],
+        pictures: Mapping[str, Path],
     ) -> None:
-        """Adds the numbers to the run's event files, under `evaluate/`."""
+        """Adds numbers and pictures to the run's event files, under `evaluate/`."""
         self.start(run, {})
         self.row({f"evaluate/{name}": value for name, value in values.items()}, about["images_seen"])
+        self.pictures({f"evaluate/{key}": path for key, path in pictures.items()}, about["images_seen"])
         self.finish(0)
 
     def finish(self, exit_status: int) -> None:

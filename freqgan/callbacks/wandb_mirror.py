@@ -12,6 +12,7 @@ What W&B 0.31 does, and what is done about it:
 
 import filecmp
 import logging
+import math
 import netrc
 import operator
 import os
@@ -111,8 +112,9 @@ class WandbMirror(Mirror):
         assert self._place is not None
         cells = Cells.read(self._place.path / "samples")
         of = f": {cells.ids[0]} … {cells.ids[-1]}" if cells else ""
-        caption = f"{images_seen} images seen{of}"
-        self._log("samples", {key: wandb.Image(str(path), caption=caption) for key, path in paths.items()}, images_seen)
+        captions = {key: f"{images_seen} images seen{of if key.startswith('samples/') else ''}" for key in paths}
+        images = {key: wandb.Image(str(path), caption=captions[key]) for key, path in paths.items()}
+        self._log("samples", images, images_seen)
         if cells is not None and self.table_rows and "samples/images" in paths:
             table = partial(self._table, paths["samples/images"], cells, images_seen)
             self._trace(lambda: self._log("table", {"samples/table": table()}, images_seen))
@@ -132,11 +134,19 @@ class WandbMirror(Mirror):
         self._trace(lambda: lineage.made(self._run, artifact(), [f"images_{images_seen}"]))
 
     def judged(
-        self, run: RunDirectory, checkpoint: Path, values: Mapping[str, float], about: Mapping[str, Any]
+        self,
+        run: RunDirectory,
+        checkpoint: Path,
+        values: Mapping[str, float],
+        about: Mapping[str, Any],
+        pictures: Mapping[str, Path],
     ) -> None:
         """A W&B run of job type `evaluate` in the training run's group, which uses the checkpoint's artifact."""
+        import wandb
+
         self._open(run, run.config | {"judged": dict(about)}, job_type="evaluate", online={})
         self._log("val", {f"val/{name}": value for name, value in values.items()}, about[SEEN])
+        self._log("gallery", {key: wandb.Image(str(path)) for key, path in pictures.items()}, about[SEEN])
         best = run.path / "checkpoints" / "best.ckpt"
         is_best = best.exists() and filecmp.cmp(best, checkpoint, shallow=False)
         seen, names = {SEEN: about[SEEN]}, [f"images_{about[SEEN]}"]
@@ -212,7 +222,7 @@ class WandbMirror(Mirror):
 
     def _log(self, kind: str, values: Mapping[str, Any], images_seen: int) -> None:
         """Sends one row, unless the server has it."""
-        if images_seen <= self._sent.get(kind, -1):
+        if not values or images_seen <= self._sent.get(kind, -1):
             return
         row = {**values, SEEN: images_seen, f"{kind}/{SEEN}": images_seen}
         for name in sorted(row.keys() - self._defined - {SEEN}):
@@ -229,6 +239,7 @@ class WandbMirror(Mirror):
         best = {
             name: value
             for name, value in found.items()
+            if not math.isnan(value)
             if name not in self._best or better[higher_is_better(name)](value, self._best[name])
         }
         self._best |= best
@@ -246,10 +257,12 @@ class WandbMirror(Mirror):
     def _table(self, grid: Path, cells: Cells, images_seen: int) -> Any:
         import wandb
 
-        table = wandb.Table(columns=["id", "image", SEEN])
+        caption = ["caption"] if cells.captions else []
+        table = wandb.Table(columns=["id", *caption, "image", SEEN])
         with Image.open(grid, formats=["PNG"]) as picture:
             for number, name in enumerate(cells.ids[: self.table_rows]):
-                table.add_data(name, wandb.Image(picture.crop(cells.box(number))), images_seen)
+                image = wandb.Image(picture.crop(cells.box(number)))
+                table.add_data(name, *cells.captions[number : number + 1], image, images_seen)
         return table
 
 

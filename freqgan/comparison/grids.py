@@ -1,6 +1,5 @@
 """Sample grids side by side: the newest grid of each run, cut into cells, those of one content in one row."""
 
-import base64
 import io
 import warnings
 from collections import Counter
@@ -12,6 +11,7 @@ from PIL import Image
 
 from freqgan.comparison.compared import Comparison
 from freqgan.comparison.run import Run
+from freqgan.pages import data_uri
 from freqgan.runs import Cells
 
 COLUMNS = 12  # variants side by side
@@ -129,9 +129,4 @@ def _encode(picture: Image.Image, widest: int) -> Picture:
         picture.thumbnail((widest, widest), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
-    return Picture(f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}", picture.size)
-
-
-def uri_of_svg(svg: str) -> str:
-    """A drawing as a data URI."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    return Picture(data_uri(buffer.getvalue(), "image/png"), picture.size)

@@ -15,6 +15,9 @@ DIRECTIONS: dict[str, Direction] = {
     "colour_distance": "lower",
     "band_distance": "lower",
     "gmsd": "lower",
+    "cycle_error": "lower",
+    "colour_shift_mean": "lower",
+    "colour_shift_covariance": "lower",
     "perceptual": "lower",
     "lpips": "lower",
     "precision": "higher",
@@ -24,9 +27,18 @@ DIRECTIONS: dict[str, Direction] = {
     "psnr": "higher",
     "ssim": "higher",
     "lr_consistency_psnr": "higher",
+    "mean_iou": "higher",
+    "pixel_accuracy": "higher",
+    "class_accuracy": "higher",
+    "boundary_sharpness": "higher",
+    "touching_sharpness": "higher",
+    "elsewhere_sharpness": "higher",
     "retrieval_r1": "higher",
     "retrieval_r5": "higher",
     "retrieval_r10": "higher",
+    "r_precision": "higher",
+    "caption_accuracy": "higher",
+    "clip_score": "higher",
 }
 
 

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-import jinja2
-
 from freqgan.comparison.compared import CLOCKS, Comparison
 from freqgan.comparison.curves import Curves, as_svg, colours
-from freqgan.comparison.grids import SampleSheet, uri_of_svg
+from freqgan.comparison.grids import SampleSheet
 from freqgan.comparison.intervals import CONFIDENCE, ENOUGH, RESAMPLES
 from freqgan.comparison.measures import short
 from freqgan.comparison.notes import notes
@@ -18,6 +16,7 @@ from freqgan.comparison.page_tables import PageTables
 from freqgan.comparison.run import PLAYERS
 from freqgan.comparison.settings import show
 from freqgan.comparison.wording import counts, failed, headline, of_metric, of_point, title
+from freqgan.pages import data_uri, render
 
 WIDE = (11.4, 3.5)  # inches of the main metric's curves
 
@@ -44,16 +43,10 @@ class Plot:
 
 def page(comparison: Comparison, plots: Sequence[Plot], sheets: Sequence[SampleSheet]) -> str:
     """The whole page."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     tables = PageTables(comparison)
     named = colours(comparison.variants)
-    return environment.get_template("page.html").render(
+    return render(
+        Path(__file__).with_name("page.html"),
         title=title(comparison),
         headline=headline(comparison),
         facts=facts(comparison),
@@ -101,7 +94,7 @@ def plots_of(comparison: Comparison) -> list[Plot]:
         wide = key == f"val/{comparison.main}"
         figure = curves.draw(key, f"{name}  ·  {more}" if more else name, **({"size": WIDE} if wide else {}))
         if figure is not None:
-            uri = uri_of_svg(as_svg(figure))
+            uri = data_uri(as_svg(figure).encode(), "image/svg+xml")
             alt = f"{name} ({more}) of {counts(comparison)} against images seen and against seconds of training"
             made.append(Plot(_file_name(key), alt, uri, curves.as_png(figure), wide))
     return made

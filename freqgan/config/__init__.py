@@ -14,11 +14,11 @@ from freqgan.config.rules import RULES
 from freqgan.config.schema import Section, Train, root_problems
 from freqgan.config.signature import node_problems
 from freqgan.config.stored import check_stored, load_run
-from freqgan.config.targets import PARTS, build, build_model
+from freqgan.config.targets import PARTS, build, build_data, build_model
 from freqgan.config.wording import Problem, join
 from freqgan.errors import UserError
 
-__all__ = ["build", "build_model", "check", "check_stored", "load_run", "resolve"]
+__all__ = ["PARTS", "build", "build_data", "build_model", "check", "check_stored", "load_run", "resolve"]
 
 
 def check(config: DictConfig | Mapping[str, Any], root: type[Section] = Train) -> None:

@@ -13,7 +13,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException
 
 from freqgan.config import check, overrides
@@ -91,6 +91,8 @@ def _job(verb: str, module: str, cfg: DictConfig, report: Report) -> int:
     """Checks a config and runs its verb."""
     try:
         check(cfg, ROOTS[verb])
+        for group in [name for name in ROOTS[verb].model_fields if name not in cfg]:  # as after '~logger'
+            OmegaConf.update(cfg, group, None, force_add=True)
         with log_to(stderr_handler()):
             importlib.import_module(module).main(cfg)
     except SystemExit as error:

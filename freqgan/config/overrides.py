@@ -190,8 +190,10 @@ class CommandLine:
         if given.get("run") and given.get("images"):
             raise UserError("run and images are both set: one of them is judged, leave the other out")
         if given.get("run"):
-            allow = given.get("allow") or []
-            config = load_run(str(given["run"]), [str(name) for name in allow] if isinstance(allow, list) else [])
+            allow = given.get("allow_targets") or []
+            chosen = [group for group in groups if group not in given]
+            trusted = [str(name) for name in allow] if isinstance(allow, list) else []
+            config = load_run(str(given["run"]), trusted, groups=chosen, given=[*given])
             for group in groups:
                 ConfigStore.instance().store(STORED, config.get(group) or {}, group=group, provider="freqgan")
             return []

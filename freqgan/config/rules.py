@@ -7,6 +7,7 @@ from typing import Any
 
 from freqgan.config.targets import build, build_model
 from freqgan.errors import UserError
+from freqgan.runs.prerequisites import same_encoders
 
 Config = Mapping[str, Any]
 NO_EVALUATION = "freqgan.metrics.NoEvaluation"
@@ -64,6 +65,11 @@ def captions_can_be_matched(config: Config) -> Iterator[str]:
         yield f"data.batch_size={batch} leaves a caption no others to be told from: set it to at least {least}"
 
 
+def others_judge(config: Config) -> Iterator[str]:
+    """R-precision is not judged by the encoders that the model learns from."""
+    yield from same_encoders(config.get("metrics") or {}, config["model"])
+
+
 def folders_can_be_written(config: Config) -> Iterator[str]:
     """Runs and caches have a place: the part of their path that exists is a folder of this user's."""
     for name in ("output_dir", "cache_dir"):
@@ -104,6 +110,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     stop_has_something_to_go_by,
     stage_can_be_built,
     captions_can_be_matched,
+    others_judge,
     folders_can_be_written,
     phases_load_what_is_there,
     model_fits,

@@ -64,10 +64,18 @@ class Samples(Section):
 
 
 class Checkpoint(Section):
-    """When a checkpoint is written (null: every tenth of the budget), and how many are kept."""
+    """When a checkpoint is written (null: every tenth of the budget), and which are kept."""
 
     every_images: Count | None
     keep: Count
+    milestones_every_images: Count | None
+
+
+class Rollback(Section):
+    """How often a run may go back after a divergence, and the factor on its learning rate each time."""
+
+    most: Count
+    lr_factor: Annotated[float, Field(gt=0, le=1)]
 
 
 class Train(Section):
@@ -95,6 +103,8 @@ class Train(Section):
     samples: Samples
     checkpoint: Checkpoint
     log_every_steps: Count
+    on_divergence: Literal["stop", "rollback"]
+    rollback: Rollback
     resume: str | None
     resume_override: list[str]
 
@@ -126,7 +136,7 @@ class AfterTraining(Section):
     weights: Literal["ema", "raw"]
     seed: Seed
     output: str | None
-    allow: list[str]
+    allow_targets: list[str]
 
 
 class Evaluate(AfterTraining):
@@ -146,10 +156,16 @@ class Sample(AfterTraining):
     n: Count
     target: str | None
     reference: str | None
+    captions: str | list[Text] | None
+    labels: Text | None
+    instances: Text | None
+    looks: dict[str, Annotated[int, Field(ge=0)]]
+    fit: Literal["crop", "resize", "pad", "whole"] | None
+    seeds: Count
 
 
-class Upscale(Section):
-    """Root of `upscale`."""
+class ImageToImage(Section):
+    """What verbs that put pictures through a run's generator have in common."""
 
     hardware: Node
     paths: Paths
@@ -164,7 +180,19 @@ class Upscale(Section):
     tile: Count | None
     memory_mib: Count
     max_pixels: Count
-    allow: list[str]
+    allow_targets: list[str]
+
+
+class Upscale(ImageToImage):
+    """Root of `upscale`."""
+
+
+class Translate(ImageToImage):
+    """Root of `translate`."""
+
+    direction: Literal["ab", "ba"] | None
+    grey: Literal["colour", "keep"]
+    seed: Seed
 
 
 class Export(Section):
@@ -175,8 +203,9 @@ class Export(Section):
     checkpoint: str
     weights: Literal["ema", "raw"]
     output: str | None
+    format: Literal["ckpt", "safetensors"]
     overwrite: bool
-    allow: list[str]
+    allow_targets: list[str]
 
 
 class Runs(Section):
@@ -240,6 +269,7 @@ ROOTS: Mapping[str, type[Section]] = {
     "evaluate": Evaluate,
     "sample": Sample,
     "upscale": Upscale,
+    "translate": Translate,
     "export": Export,
     "compare": Compare,
     "runs": Runs,

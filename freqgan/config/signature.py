@@ -22,6 +22,7 @@ from freqgan.suggest import hint
 
 STRICT = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
 EMPTY = inspect.Parameter.empty
+PLAIN = (bool, int, float, str)
 KEYWORDS, POSITIONALS = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
 
 
@@ -121,9 +122,10 @@ def _built(node: Mapping[str, Any], path: str, annotation: Any) -> Iterator[Prob
         target = locate(node[TARGET])
     except TargetError:
         return  # reported where the node itself is visited
-    if node.get(PARTIAL) or not isinstance(target, type) or not all(map(_is_plain_class, members)) or Any in members:
-        return
-    if not issubclass(target, members):
+    unlike = bool(members) and all(m in PLAIN or isinstance(m, PLAIN) for m in members)  # values, or those of a Literal
+    if not unlike and not node.get(PARTIAL) and isinstance(target, type) and Any not in members:
+        unlike = all(map(_is_plain_class, members)) and not issubclass(target, members)
+    if unlike:
         yield Problem(path, f": wanted {_spell(annotation)}, {node[TARGET]} builds something else")
 
 

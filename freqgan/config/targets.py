@@ -134,6 +134,15 @@ def build(node: Any, **parts: Any) -> Any:
     return call if node.get(PARTIAL) else call()
 
 
+def build_data(config: Mapping[str, Any]) -> Any:
+    """The DataModule of `config["data"]`, which draws what the system of `config["model"]` trains on.
+
+    Args:
+        config: root of a checked training config.
+    """
+    return build(config["data"], draws=locate(config["model"][TARGET]).DRAWS)
+
+
 def build_model(config: Mapping[str, Any], **parts: Any) -> Any:
     """The system of `config["model"]`, given those of its parts that its constructor names.
 

@@ -25,7 +25,7 @@ from freqgan.data.shards import Shards
 from freqgan.data.side_by_side import SideBySide
 from freqgan.data.splits import Split
 from freqgan.data.stage import Stage
-from freqgan.data.stream import TrainingStream, training_loader
+from freqgan.data.stream import Draws, TrainingStream, training_loader
 from freqgan.data.two_views import TwoViews
 from freqgan.data.unpaired_folders import UnpairedFolders
 
@@ -39,6 +39,7 @@ __all__ = [
     "CaptionedFolder",
     "DataModule",
     "DomainCrops",
+    "Draws",
     "EarthTiles",
     "EmojiStyles",
     "ImageDataset",

@@ -1,4 +1,4 @@
-"""Parts of images, continued where they end, mirrored and turned."""
+"""Parts of images, continued where they end, mirrored, turned, enlarged and seen in another light."""
 
 import os
 import zlib
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from freqgan.data.degradations.base import to_depth_of
 from freqgan.ops.keyed_random import numpy_generator
 from freqgan.ops.resample import mirrored
 
@@ -40,3 +42,27 @@ def turned(image: Tensor, flip: bool, quarters: int) -> Tensor:
 def drawn_by_name(name: str) -> np.random.Generator:
     """The draws of an image that every evaluation of every run sees alike."""
     return numpy_generator(0, "degradation", zlib.crc32(os.fsencode(name)))
+
+
+def enlarged(raster: Tensor, size: tuple[int, int]) -> Tensor:
+    """An image (c, h, w) enlarged bilinearly, or a map (h, w) by its nearest pixels, to a height and a width.
+
+    >>> enlarged(torch.tensor([[1, 2]]), (1, 4)).tolist()
+    [[1, 1, 2, 2]]
+    """
+    if raster.shape[-2:] == size:
+        return raster
+    if raster.ndim == 2:
+        rows, columns = (torch.arange(n) * old // n for n, old in zip(size, raster.shape, strict=True))
+        return raster[rows[:, None], columns]
+    larger = F.interpolate(raster[None].float(), size, mode="bilinear")[0]
+    return larger.round_().byte() if raster.dtype == torch.uint8 else larger
+
+
+def recolored(image: Tensor, gains: Sequence[float]) -> Tensor:
+    """An image (c, h, w), bytes or in [0, 1], with brightness, contrast and saturation multiplied, and clamped."""
+    brightness, contrast, saturation = gains
+    x = image.float() / (255 if image.dtype == torch.uint8 else 1) * brightness
+    x = x.mean() + (x - x.mean()) * contrast
+    grey = x.mean(0, keepdim=True)
+    return to_depth_of(image, (grey + (x - grey) * saturation).clamp(0, 1))

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -14,12 +13,12 @@ from torch.utils.data import DataLoader
 from freqgan.data.base import ImageDataset, OnError, Sample
 from freqgan.data.cache import digest
 from freqgan.data.captions import Captioned
-from freqgan.data.domains import TwoDomains
+from freqgan.data.domains import Domain, TwoDomains
 from freqgan.data.evaluation import chosen, converted, one_by_one
 from freqgan.data.ranges import to_signed_range
 from freqgan.data.splits import Split
 from freqgan.data.stage import Stage
-from freqgan.data.stream import FAILURE, Batch, EndlessBatches, TrainingStream, training_loader
+from freqgan.data.stream import FAILURE, Batch, Draws, EndlessBatches, TrainingStream, training_loader
 from freqgan.errors import FreqganError, UserError
 
 _LISTED_SKIPS = 5
@@ -54,6 +53,8 @@ class DataModule(pl.LightningDataModule):
         on_error: raise on unreadable files, or skip them: the next good one takes the place.
         cache_dir: where decoded images are kept.
         seed: of the order and the augmentation.
+        draws: what training takes of the source, see `TrainingStream`; a model's own matter, so that it is no setting.
+            Fingerprint and evaluation do not depend on it.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class DataModule(pl.LightningDataModule):
         on_error: OnError = "raise",
         cache_dir: str | Path = "~/.cache/freqgan",
         seed: int = 0,
+        draws: Draws = "single",
     ) -> None:
         super().__init__()
         wrong = [("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("seed", seed, 0)]
@@ -100,7 +102,7 @@ class DataModule(pl.LightningDataModule):
         self.image_size, self.scale, self.channels, self.num_classes = image_size, scale, channels, num_classes
         self.val_fraction, self.on_error, self.cache_dir = val_fraction, on_error, cache_dir
         self.batch_size, self.crops_per_image, self.num_workers = batch_size, crops_per_image, num_workers
-        self.augment, self.seed = augment, seed
+        self.augment, self.seed, self.draws = augment, seed, draws
         self.images_seen = 0
         self._datasets: dict[Split, ImageDataset] = {}
 
@@ -121,18 +123,7 @@ class DataModule(pl.LightningDataModule):
             UserError: the source cannot be read, or is not what the configuration says.
         """
         if split not in self._datasets:
-            own_folder = split == "val" and self.val_root is not None
-            dataset = self.source(
-                root=self.val_root if own_folder else self.root,
-                low_root=self.val_low_root if own_folder else self.low_root,
-                root_b=self.val_root_b if own_folder else self.root_b,
-                split=split if self.val_root is None else "all",
-                image_size=self.image_size,
-                channels=self.channels,
-                val_fraction=self.val_fraction,
-                on_error=self.on_error,
-                cache_dir=self.cache_dir,
-            )
+            dataset = self.unprepared(split)
             if dataset.num_classes != self.num_classes:
                 wanted = "null" if dataset.num_classes is None else dataset.num_classes
                 name = type(dataset).__name__
@@ -143,6 +134,21 @@ class DataModule(pl.LightningDataModule):
             self._report_skipped(dataset)
             self._datasets[split] = dataset
         return self._datasets[split]
+
+    def unprepared(self, split: Split) -> ImageDataset:
+        """A split of the source that nothing has been read of."""
+        own_folder = split == "val" and self.val_root is not None
+        return self.source(
+            root=self.val_root if own_folder else self.root,
+            low_root=self.val_low_root if own_folder else self.low_root,
+            root_b=self.val_root_b if own_folder else self.root_b,
+            split=split if self.val_root is None else "all",
+            image_size=self.image_size,
+            channels=self.channels,
+            val_fraction=self.val_fraction,
+            on_error=self.on_error,
+            cache_dir=self.cache_dir,
+        )
 
     def train_dataset(self) -> ImageDataset:
         """The training images, at least a batch of them; of images to crop, at least one.
@@ -206,7 +212,7 @@ class DataModule(pl.LightningDataModule):
         return one_by_one(dataset.__getitem__, chosen(len(dataset), limit), self.augment)
 
     def evaluation_domain(
-        self, split: Split, domain: Literal["a", "b"], *, limit: int | None = None
+        self, split: Split, domain: Domain, *, limit: int | None = None, targets: bool = False
     ) -> Iterator[Batch]:
         """Pictures of one domain, one by one and in order, each a batch of one with "image" in [-1, 1] and "name".
 
@@ -214,6 +220,7 @@ class DataModule(pl.LightningDataModule):
             split: what to read; "all" leaves the images of `val_root` out.
             domain: which one; of the other, nothing is read.
             limit: at most so many, chosen as by `evaluation_images`.
+            targets: add the picture of the other domain as "target", where there are pairs.
 
         Raises:
             UserError: the source has no two domains.
@@ -222,11 +229,14 @@ class DataModule(pl.LightningDataModule):
         if not isinstance(dataset, TwoDomains):
             name = type(dataset).__name__
             raise UserError(f"data.source={name} has no two domains: choose data=paired_folders or unpaired_folders")
-        suffix = "" if domain == "a" else "_b"
+        own, other = ("image", "image_b") if domain == "a" else ("image_b", "image")
+        if targets and dataset.paired:
+            for pair in self.evaluation_pairs(split, limit=limit):
+                yield {"image": pair[own], "target": pair[other], "name": pair["name"]}
+            return
         read = dataset.domain_a if domain == "a" else dataset.domain_b
-        indices = chosen(dataset.lengths[domain == "b"], limit)
-        for sample in one_by_one(read, indices, self.augment):
-            yield {"image": sample[f"image{suffix}"], "name": sample[f"name{suffix}"]}
+        for sample in one_by_one(read, chosen(dataset.lengths[domain == "b"], limit), self.augment):
+            yield {"image": sample[own], "name": sample[own.replace("image", "name")]}
 
     def captions(self, split: Split) -> list[list[str]]:
         """All captions of each image, in the order of the data set; no image is read for it.
@@ -271,7 +281,8 @@ class DataModule(pl.LightningDataModule):
         return converted(batch)
 
     def _stream(self) -> TrainingStream:
-        return TrainingStream(self.train_dataset(), seed=self.seed, augment=self.augment, repeats=self.crops_per_image)
+        dataset, repeats = self.train_dataset(), self.crops_per_image
+        return TrainingStream(dataset, seed=self.seed, augment=self.augment, repeats=repeats, draws=self.draws)
 
     def _not_empty(self, split: Split) -> ImageDataset:
         dataset = self.dataset(split)

@@ -41,12 +41,7 @@ class PairedFolders(ScannedDomains):
         Raises:
             UserError: a folder is missing or empty, no pair is good, or (with on_error=raise) one is not.
         """
-        assert self.root is not None
-        assert self.root_b is not None
-        self._a = self._scanned(self.root, self._layout("a"), "data.root")
-        self._b = self._scanned(self.root_b, self._layout("b"), "data.root_b")
-        self._tell(self._a)
-        self._tell(self._b)
+        self._scan()
         partners, alone, strangers = pair_names(self._a.names, self._b.names, endings=self.endings)
         unfit = dict(self._unfit(partners))
         self._report(alone, strangers, unfit)

@@ -5,6 +5,7 @@ and pairs of styles to translate. NumPy only; scene i is a function of (seed, i)
 size.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import digest
 from freqgan.data.captions import Captioned
 from freqgan.data.domains import TwoDomains
-from freqgan.data.scene_layout import SHAPES, Layout, draw_layout
+from freqgan.data.scene_layout import GAP, SHAPES, Layout, draw_layout
 from freqgan.data.scene_layout import captions as sentences_of
 from freqgan.data.scene_painting import Style, paint
 from freqgan.data.splits import belongs
@@ -33,6 +34,8 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
         domain: "a" is flat colour, "b" coloured pencil on paper, "pair" is "a" with the same scene in "b"
             beside it.
         content_seed: of the scenes; runs with different seeds of their own still see the same ones.
+        kinds: of shapes that occur; None for all. Labels stay those of all.
+        gap: least distance of two shapes' centres, in sums of their radii: below 1 they may overlap.
         **settings: as for `ImageDataset`; there is no `root`.
     """
 
@@ -45,6 +48,8 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
         length: int = 20_000,
         domain: Literal["a", "b", "pair"] = "a",
         content_seed: int = 0,
+        kinds: Sequence[str] | None = None,
+        gap: float = GAP,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -52,7 +57,13 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
             raise UserError(f"data.source.length={length} must be at least 1")
         if domain not in ("a", "b", "pair"):
             raise UserError(f"data.source.domain={domain} must be one of a, b, pair")
+        if kinds is not None and (not kinds or (strange := {*kinds} - {*SHAPES})):
+            got = min(strange) if kinds else "[]"
+            raise UserError(f"data.source.kinds: {got} is not some of {', '.join(SHAPES)}")
+        if not 0 <= gap <= 1:
+            raise UserError(f"data.source.gap={gap} must be from 0 to 1")
         self.length, self.domain, self.content_seed = length, domain, content_seed
+        self.kinds, self.gap = SHAPES if kinds is None else tuple(kinds), gap
 
     def prepare(self) -> None:
         """Choose the scenes of the split; they are painted when they are asked for."""
@@ -107,11 +118,13 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
 
     def layout(self, index: int) -> Layout:
         """What scene `index` of the split is made of."""
-        return draw_layout(numpy_generator(self.content_seed, "scene", self._scenes[index]))
+        random = numpy_generator(self.content_seed, "scene", self._scenes[index])
+        return draw_layout(random, kinds=self.kinds, gap=self.gap)
 
     def content(self) -> str:
         """A name for the generator and its arguments."""
-        return digest(_VERSION, self.length, self.domain, self.content_seed)
+        crowd = () if (self.kinds, self.gap) == (SHAPES, GAP) else (self.kinds, self.gap)
+        return digest(_VERSION, self.length, self.domain, self.content_seed, *crowd)
 
     def _tensor(self, image: np.ndarray) -> torch.Tensor:
         if self.channels == 1:

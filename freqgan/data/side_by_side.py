@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from freqgan.data.decode import Header, UnreadableImageError
+from freqgan.data.domains import Domain
 from freqgan.data.layouts import Layout, RaggedPixels
 from freqgan.data.pixels import Pixels
 from freqgan.data.scanned_domains import ScannedDomains
@@ -26,7 +27,7 @@ class SideBySide(ScannedDomains):
     reads = "a folder of pairs side by side: set data.root=<folder>"
     paired = True
 
-    def __init__(self, *, left: Literal["a", "b"] = "a", **settings: Any) -> None:
+    def __init__(self, *, left: Domain = "a", **settings: Any) -> None:
         super().__init__(**settings)
         if left not in ("a", "b"):
             raise UserError(f"data.source.left={left} must be a or b")

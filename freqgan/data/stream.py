@@ -2,23 +2,26 @@
 
 Sample k is `permutation(seed, "order", k // n, n)[k % n]` and what is drawn for it is keyed by (seed, purpose, k), so
 the number of images seen is the whole state: a resumed run goes on with exactly the samples it would have had. With r
-crops from each image in succession, sample k is of the image that sample k // r would be of.
+crops from each image in succession, sample k is of the image that sample k // r would be of. An unpaired draw has its
+picture of domain A by the same rule, and that of B by "domain b" in place of "order": neither knows of the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from freqgan.data.base import ImageDataset, Sample
+from freqgan.data.domains import TwoDomains
 from freqgan.data.stage import Stage
 from freqgan.errors import FreqganError, UserError
-from freqgan.ops.keyed_random import permutation
+from freqgan.ops.keyed_random import key, permutation
 
 Batch = dict[str, Any]  # a tensor or a list for each key of the samples, or a failure alone
+Draws = Literal["single", "paired", "unpaired"]  # what a model trains on: samples, pairs, or a picture of each domain
 FAILURE = "failure"  # of a loading process, on its way to the training process
 
 
@@ -32,28 +35,86 @@ class TrainingStream(Dataset[Sample]):
         seed: of the order and the augmentation.
         augment: changes samples, or None.
         repeats: how many samples in succession are of the same image, which is then read once.
+        draws: `paired` and `unpaired` ones have "image" of domain A and "image_b" of B; an unpaired one has "index_b"
+            too, and each picture is changed by itself.
+
+    Raises:
+        UserError: the data set has no second domain, or no pairs, and they are wanted.
     """
 
-    def __init__(self, dataset: ImageDataset, *, seed: int, augment: Stage | None = None, repeats: int = 1) -> None:
-        self.dataset, self.seed, self.augment, self.repeats = dataset, seed, augment, repeats
-        self._last: tuple[int, Sample] = -1, {}
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        *,
+        seed: int,
+        augment: Stage | None = None,
+        repeats: int = 1,
+        draws: Draws = "single",
+    ) -> None:
+        if draws not in get_args(Draws):
+            raise UserError(f"data.draws={draws} must be one of {', '.join(get_args(Draws))}")
+        self.dataset, self.augment, self.repeats = dataset, augment, repeats
+        self._parts = tuple(_parts(dataset, draws, seed))
+        self._last: dict[str, tuple[int, Sample]] = {}
 
     def __getitem__(self, position: int) -> Sample:
-        epoch, place = divmod(position // self.repeats, len(self.dataset))
-        index = int(permutation(self.seed, "order", epoch, len(self.dataset))[place])
+        drawn: Sample = {}
         try:
-            if self._last[0] != index:
-                sample = self.dataset[index]
-                self._last = (index, sample) if self.repeats > 1 else self._last
-            else:
-                sample = self._last[1]
+            for part in self._parts:
+                drawn |= self._drawn(part, position)
         except FreqganError as error:
             if get_worker_info() is None:
                 raise
             return {FAILURE: error}
+        return {**drawn, "position": position}
+
+    def _drawn(self, part: "_Part", position: int) -> Sample:
+        epoch, place = divmod(position // self.repeats, part.length)
+        index = int(permutation(part.seed, part.order, epoch, part.length)[place])
+        last, sample = self._last.get(part.order, (-1, {}))
+        if last != index:
+            sample = part.read(index)
+            if self.repeats > 1:
+                self._last[part.order] = index, sample
         if self.augment is not None:
-            sample = self.augment(sample, seed=self.seed, position=position)
-        return {**sample, "position": position, "index": index}
+            sample = self.augment(sample, seed=part.augment_seed, position=position)
+        return {**sample, part.name: index}
+
+
+class _Part(NamedTuple):
+    """What is drawn by itself.
+
+    Args:
+        order: purpose of its permutation.
+        name: of its index in a sample.
+        length: how many there are.
+        read: the one of an index.
+        seed: of the order.
+        augment_seed: of the augmentation.
+    """
+
+    order: str
+    name: str
+    length: int
+    read: Callable[[int], Sample]
+    seed: int
+    augment_seed: int
+
+
+def _parts(dataset: ImageDataset, draws: Draws, seed: int) -> Iterator[_Part]:
+    """Samples or pairs; or pictures of A, and pictures of B."""
+    name, pairs = type(dataset).__name__, "as data=scenes data.source.domain=pair"
+    if draws != "single" and not isinstance(dataset, TwoDomains):
+        raise UserError(f"data.source={name} has one domain, and the model translates: choose a set of two, {pairs}")
+    if draws == "paired" and isinstance(dataset, TwoDomains) and not dataset.paired:
+        fix = f"choose a set of pairs, {pairs}, or a model that needs none, as model=cyclegan"
+        raise UserError(f"data.source={name} has no pairs, and the model learns from pairs: {fix}")
+    if draws == "unpaired" and isinstance(dataset, TwoDomains):
+        a, b = dataset.lengths
+        yield _Part("order", "index", a, dataset.domain_a, seed, seed)
+        yield _Part("domain b", "index_b", b, dataset.domain_b, seed, key(seed, "domain b"))
+    else:
+        yield _Part("order", "index", len(dataset), dataset.__getitem__, seed, seed)
 
 
 class EndlessBatches(Sampler[list[int]]):

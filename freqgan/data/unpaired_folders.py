@@ -19,12 +19,7 @@ class UnpairedFolders(ScannedDomains):
         Raises:
             UserError: a folder is missing or empty, or (with on_error=raise) an image is unreadable.
         """
-        assert self.root is not None
-        assert self.root_b is not None
-        self._a = self._scanned(self.root, self._layout("a"), "data.root")
-        self._b = self._scanned(self.root_b, self._layout("b"), "data.root_b")
-        self._tell(self._a)
-        self._tell(self._b)
+        self._scan()
         self._rows_a, skipped = self._a.rows(self.split, val_fraction=self.val_fraction, on_error=self.on_error)
         self._rows_b, skipped_b = self._b.rows(self.split, val_fraction=self.val_fraction, on_error=self.on_error)
         self.skipped = [*skipped, *skipped_b]

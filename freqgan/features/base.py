@@ -97,7 +97,7 @@ class FeatureNetwork(nn.Module, ABC):
             with torch.inference_mode(False), torch.no_grad():
                 weights = self.read_weights()
                 network = self.build(weights).eval().requires_grad_(False)
-                self._loaded = (network.to(memory_format=torch.channels_last), _hash(weights))
+                self._loaded = (network.to(memory_format=torch.channels_last), weights_digest(weights))
         return self._loaded[0]
 
     def _run(self, network: nn.Sequential, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -138,7 +138,8 @@ def _precise_arithmetic() -> Iterator[None]:
             switch.fp32_precision = precision
 
 
-def _hash(weights: Mapping[str, Tensor]) -> str:
+def weights_digest(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 of weights: names, shapes and bytes."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()

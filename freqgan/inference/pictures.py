@@ -47,8 +47,8 @@ def restore_picture(
         advance: told of every tile the share of the picture that it is.
 
     Returns:
-        A picture of the same mode, `scale` times as large; `info` holds nothing but the colour profile, if that is one
-        for this mode.
+        A picture of the same mode, unless it was grey and gets colours, `scale` times as large; `info` holds nothing
+        but the colour profile, if that is one for its mode.
 
     Raises:
         UserError: no tile fits into the memory.
@@ -62,7 +62,7 @@ def restore_picture(
     if alpha is not None:
         restored.putalpha(alpha.resize(restored.size, Image.Resampling.BICUBIC))
     profile = image.info.get("icc_profile") or b""
-    restored.info = {"icc_profile": profile} if profile[16:20] == _PROFILES[image.mode] else {}
+    restored.info = {"icc_profile": profile} if profile[16:20] == _PROFILES[restored.mode] else {}
     return restored
 
 
@@ -98,7 +98,9 @@ def _restore_pixels(pixels: np.ndarray, restorer: Restorer, advance: Callable[[f
     """Of (h, w) or (h, w, 3), uint8 or uint16; every tile is rounded before the next one is computed."""
     height, width, *colours = pixels.shape
     scale, channels = restorer.scale, restorer.channels
-    restored = np.empty((scale * height, scale * width, *colours), pixels.dtype)
+    coloured = not colours and channels == 3 and restorer.grey == "colour"
+    kind = ((3,), np.uint8) if coloured else (tuple(colours), pixels.dtype)  # Pillow has no colours of 16 bits
+    restored = np.empty((scale * height, scale * width, *kind[0]), kind[1])
     tiles = restorer.tiles(height, width, batch=3 if colours and channels == 1 else 1)
 
     def read(tile: Tile) -> Tensor:
@@ -106,7 +108,7 @@ def _restore_pixels(pixels: np.ndarray, restorer: Restorer, advance: Callable[[f
 
     for tile, result in restorer.results(tiles, read):
         target = tile.rows.target(scale), tile.columns.target(scale)
-        restored[target] = _from_network(result, pixels)
+        restored[target] = _from_network(result, restored)
         advance(restored[target].size / restored.size)
     return restored
 

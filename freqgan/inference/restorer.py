@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import final
+from math import prod
+from typing import Literal, final
 
 import torch
 from torch import Tensor
@@ -31,31 +32,41 @@ class Restorer:
     Args:
         restore: (b, channels, h, w) in [-1, 1] to (b, channels, scale·h, scale·w) in [-1, 1].
         scale: enlargement.
-        halo: pixels of the input beyond which no pixel of the output depends on it.
+        halo: pixels of the input beyond which no pixel of the output depends on it; None where each depends on all, and
+            images are never cut.
+        stride: tiles begin at multiples of it.
         channels: 1 or 3.
+        grey: what a network of colours makes of grey pictures: `keep` takes the luminance of it, `colour` all, in 8
+            bits.
         tile: side of the tiles in pixels of the input, context not counted; None cuts as `memory_mib` allows.
         memory_mib: what tensors may take at once, when `tile` is None.
 
     Raises:
-        UserError: neither grey nor RGB.
+        UserError: neither grey nor RGB, or tiles of what cannot be cut.
     """
 
     restore: Callable[[Tensor], Tensor]
     scale: int
-    halo: int
+    halo: int | None
+    stride: int = 1
     channels: int = 3
+    grey: Literal["keep", "colour"] = "keep"
     tile: int | None = None
     memory_mib: int = 256
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise UserError(f"the run's images have {self.channels} channels, wanted 1 or 3: use another run")
+        if self.tile is not None and self.halo is None:
+            whole = "this network looks at all of a picture for each of its pixels"
+            raise UserError(f"tile={self.tile}: {whole}: set tile=null")
 
     @cached_property
     def bytes_per_pixel(self) -> float:
         """Memory at its peak for every pixel of the input, measured once."""
-        size = 1, self.channels, PROBE, PROBE
-        return peak_bytes(lambda: self.restore(torch.zeros(size))) / PROBE**2
+        side = -(-PROBE // self.stride) * self.stride
+        size = 1, self.channels, side, side
+        return peak_bytes(lambda: self.restore(torch.zeros(size))) / side**2
 
     def tiles(self, height: int, width: int, *, batch: int = 1) -> list[Tile]:
         """How an image is cut.
@@ -68,16 +79,25 @@ class Restorer:
         Raises:
             UserError: `memory_mib` is too little for any tile.
         """
-        if self.tile is not None:
-            return tiles_of_side(height, width, self.tile, halo=self.halo)
+        if self.tile is not None and self.halo is not None:
+            return tiles_of_side(height, width, self.tile, halo=self.halo, stride=self.stride)
+        whole = tiles_of_side(height, width, max(height, width), halo=0, stride=self.stride)
         if height * width <= PROBE**2:
-            return tiles_of_side(height, width, max(height, width), halo=self.halo)
+            return whole
         cost = self.bytes_per_pixel * batch
-        tiles = tiles_within(height, width, int(self.memory_mib * MIB / cost), halo=self.halo)
+        pixels = int(self.memory_mib * MIB / cost)
+        if self.halo is not None:
+            tiles = tiles_within(height, width, pixels, halo=self.halo, stride=self.stride)
+            least = (2 * (SMALLEST + self.halo)) ** 2
+        else:
+            least = prod(-(-side // self.stride) * self.stride for side in (height, width))
+            tiles = whole if least <= pixels else None
         if tiles is None:
-            side = 2 * (SMALLEST + self.halo)
-            least = int(side**2 * cost / MIB) + 1
-            raise UserError(f"memory_mib={self.memory_mib} is too little for this network: set memory_mib={least}")
+            enough = int(least * cost / MIB) + 1
+            what = (
+                "this network" if self.halo is not None else f"{width}x{height} pixels, which this network sees at once"
+            )
+            raise UserError(f"memory_mib={self.memory_mib} is too little for {what}: set memory_mib={enough}")
         return tiles
 
     def results(self, tiles: Iterable[Tile], read: Callable[[Tile], Tensor]) -> Iterator[tuple[Tile, Tensor]]:
@@ -99,6 +119,6 @@ class Restorer:
     def _restored(self, low: Tensor) -> Tensor:
         # PyTorch convolves few values by another algorithm, whose sums differ in the last digit, unless they are
         # several images: so a small tile's result is that of a large one.
-        if low.shape[0] == 1 and low.numel() <= FEW:
+        if self.halo is not None and low.shape[0] == 1 and low.numel() <= FEW:
             return self.restore(low.expand(2, -1, -1, -1))[:1]
         return self.restore(low)

@@ -1,6 +1,7 @@
 """How an image is cut into tiles: each is read with the context that its pixels depend on, and only they are kept.
 
-So a network of finite reach gives what it gives for the whole image; nothing is blended.
+So a network of finite reach gives what it gives for the whole image; nothing is blended. Where it halves images, tiles
+begin at multiples of what the sides are divided by.
 """
 
 from itertools import pairwise
@@ -50,26 +51,45 @@ class Tile(NamedTuple):
         return (self.rows.read_end - self.rows.read_first) * (self.columns.read_end - self.columns.read_first)
 
 
-def tiles_of_side(height: int, width: int, side: int, *, halo: int) -> list[Tile]:
-    """Tiles of at most `side` pixels each way, context not counted, and nearly equal.
+def tiles_of_side(height: int, width: int, side: int, *, halo: int, stride: int = 1) -> list[Tile]:
+    """Tiles of at most `side` pixels each way, or of the stride if that is more, and nearly equal.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        side: context not counted.
+        halo: pixels of context.
+        stride: what places where tiles are read from are multiples of.
 
     >>> [tile.columns for tile in tiles_of_side(4, 10, 4, halo=1)]
     [Span(first=0, end=3, read_first=0, read_end=4), Span(first=3, end=6, read_first=2, read_end=7), \
 Span(first=6, end=10, read_first=5, read_end=10)]
     """
-    return _grid(_spans(height, -(-height // side), halo), _spans(width, -(-width // side), halo))
+
+    def spans(length: int) -> list[Span]:
+        units = -(-length // stride)
+        return _spans(length, 1 if side >= length else -(-units // max(side // stride, 1)), halo, stride)
+
+    return _grid(spans(height), spans(width))
 
 
-def tiles_within(height: int, width: int, pixels: int, *, halo: int) -> list[Tile] | None:
+def tiles_within(height: int, width: int, pixels: int, *, halo: int, stride: int = 1) -> list[Tile] | None:
     """The tiles that read the fewest pixels in all, none of them more than `pixels`.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        pixels: with context, and continued to multiples of the stride.
+        halo: pixels of context.
+        stride: what places where tiles are read from are multiples of.
 
     Returns:
         The tiles, row by row; None if they would have fewer than 16 pixels each way.
     """
     cuts = [
         (sum(lengths_y) * sum(lengths_x), len(rows) * len(columns), rows, columns)
-        for rows, lengths_y in _cuts(height, halo)
-        for columns, lengths_x in _cuts(width, halo)
+        for rows, lengths_y in _cuts(height, halo, stride)
+        for columns, lengths_x in _cuts(width, halo, stride)
         if max(lengths_y) * max(lengths_x) <= pixels
     ]
     if not cuts:
@@ -78,16 +98,17 @@ def tiles_within(height: int, width: int, pixels: int, *, halo: int) -> list[Til
     return _grid(rows, columns)
 
 
-def _cuts(length: int, halo: int) -> list[tuple[list[Span], list[int]]]:
+def _cuts(length: int, halo: int, stride: int) -> list[tuple[list[Span], list[int]]]:
     """Every number of stretches that are not too small, and how much each of them reads."""
-    cuts = [_spans(length, count, halo) for count in range(1, max(1, length // SMALLEST) + 1)]
-    return [(spans, [span.read_end - span.read_first for span in spans]) for spans in cuts]
+    cuts = [_spans(length, count, halo, stride) for count in range(1, max(1, length // max(SMALLEST, stride)) + 1)]
+    return [(spans, [-(-(s.read_end - s.read_first) // stride) * stride for s in spans]) for spans in cuts]
 
 
 def _grid(rows: list[Span], columns: list[Span]) -> list[Tile]:
     return [Tile(y, x) for y in rows for x in columns]
 
 
-def _spans(length: int, count: int, halo: int) -> list[Span]:
-    edges = [length * i // count for i in range(count + 1)]
-    return [Span(a, b, max(0, a - halo), min(length, b + halo)) for a, b in pairwise(edges)]
+def _spans(length: int, count: int, halo: int, stride: int) -> list[Span]:
+    units = -(-length // stride)
+    edges = [min(length, units * i // count * stride) for i in range(count + 1)]
+    return [Span(a, b, max(0, (a - halo) // stride * stride), min(length, b + halo)) for a, b in pairwise(edges)]

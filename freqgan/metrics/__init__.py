@@ -7,9 +7,15 @@ checking a config needs only the protocols.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from freqgan.metrics.caption_judge import CaptionJudge, Verdict
+from freqgan.metrics.label_to_image import LabelToImageProtocol
 from freqgan.metrics.protocols import GenerationProtocol, NoEvaluation, higher_is_better
+from freqgan.metrics.r_precision import JudgeEncoders, RPrecision
 from freqgan.metrics.restoration import RestorationProtocol
 from freqgan.metrics.retrieval import RetrievalProtocol
+from freqgan.metrics.segmentation import JudgeSegmenter, SegmentationProtocol
+from freqgan.metrics.text_to_image import Drawn, TextToImageProtocol
+from freqgan.metrics.translation import TranslationProtocol
 
 if TYPE_CHECKING:
     from freqgan.metrics.band_statistics import BandStatisticsDistance
@@ -21,13 +27,23 @@ if TYPE_CHECKING:
 __all__ = [
     "PRDC",
     "BandStatisticsDistance",
+    "CaptionJudge",
     "ContentDistance",
+    "Drawn",
     "FeatureDistances",
     "GenerationProtocol",
+    "JudgeEncoders",
+    "JudgeSegmenter",
+    "LabelToImageProtocol",
     "NoEvaluation",
+    "RPrecision",
     "RestorationProtocol",
     "RetrievalProtocol",
+    "SegmentationProtocol",
     "SpectrumDistance",
+    "TextToImageProtocol",
+    "TranslationProtocol",
+    "Verdict",
     "higher_is_better",
 ]
 

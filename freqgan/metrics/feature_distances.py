@@ -78,33 +78,46 @@ class FeatureDistances(Metric):
             )
         real, fake = dim_zero_cat(self.real_features), dim_zero_cat(self.fake_features)
         return {
-            self.network.frechet_name: self._frechet(real, fake),
-            "kid": self._kernel(real, fake, min(fewest, self.kid_subset_size)),
+            self.network.frechet_name: frechet_distance(real, fake),
+            "kid": kernel_distance(real, fake, subsets=self.kid_subsets, subset_size=self.kid_subset_size),
             **prdc(_sample(real, fewest), _sample(fake, fewest), self.k),
         }
 
-    def _frechet(self, real: Tensor, fake: Tensor) -> Tensor:
-        metric = FrechetInceptionDistance(feature=_Computed(real.shape[1]), sync_on_compute=False)
-        for features, is_real in ((real, True), (fake, False)):
-            for block in features.split(_BLOCK):
-                metric.update(block.double(), real=is_real)
-        distance: Tensor = metric.compute()
-        return distance
 
-    def _kernel(self, real: Tensor, fake: Tensor, subset_size: int) -> Tensor:
-        with warnings.catch_warnings(action="ignore"):  # that it stores the features, which is what we want
-            metric = KernelInceptionDistance(
-                feature=_Computed(real.shape[1]),
-                subsets=self.kid_subsets,
-                subset_size=subset_size,
-                sync_on_compute=False,
-            )
-        metric.update(real.double(), real=True)
-        metric.update(fake.double(), real=False)
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(key(0, "kid"))  # torch.manual_seed would touch the GPUs' too
-            mean: Tensor = metric.compute()[0]
-        return mean
+def frechet_distance(real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"]) -> Float[Tensor, ""]:
+    """Fréchet distance of two sets of features, at least two of each: torchmetrics' own, in float64."""
+    metric = FrechetInceptionDistance(feature=_Computed(real.shape[1]), sync_on_compute=False)
+    for features, is_real in ((real, True), (fake, False)):
+        for block in features.split(_BLOCK):
+            metric.update(block.double(), real=is_real)
+    distance: Tensor = metric.compute()
+    return distance
+
+
+def kernel_distance(
+    real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], *, subsets: int, subset_size: int
+) -> Float[Tensor, ""]:
+    """Unbiased kernel distance of two sets of features, at least two of each: torchmetrics' own, in float64.
+
+    Args:
+        real: features of one set.
+        fake: of the other.
+        subsets: random ones, always the same, over which it is averaged.
+        subset_size: of each; fewer if a set has fewer.
+    """
+    with warnings.catch_warnings(action="ignore"):  # that it stores the features, which is what we want
+        metric = KernelInceptionDistance(
+            feature=_Computed(real.shape[1]),
+            subsets=subsets,
+            subset_size=min(len(real), len(fake), subset_size),
+            sync_on_compute=False,
+        )
+    metric.update(real.double(), real=True)
+    metric.update(fake.double(), real=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(key(0, "kid"))  # torch.manual_seed would touch the GPUs' too
+        mean: Tensor = metric.compute()[0]
+    return mean
 
 
 class _Computed(nn.Module):

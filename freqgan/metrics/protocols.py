@@ -13,6 +13,7 @@ from freqgan.errors import DivergedError, UserError
 from freqgan.features import FeatureNetwork
 from freqgan.metrics import ranks
 from freqgan.metrics.eight_bit import to_eight_bit
+from freqgan.metrics.limits import refuse_small
 from freqgan.metrics.real_cache import cache_file, keep, restore
 from freqgan.ops.global_batch import rank, world_size
 
@@ -30,7 +31,9 @@ _DEFINITION = 1  # of the statistics in the cache; counted up when one of them c
 _OF_NEIGHBOURS = ("precision", "recall", "density", "coverage")
 _RISING = (
     *(*_OF_NEIGHBOURS, "diversity", "psnr", "ssim", "lr_consistency_psnr"),
-    *("retrieval_r1", "retrieval_r5", "retrieval_r10"),
+    *("mean_iou", "iou", "pixel_accuracy", "class_accuracy"),
+    *(f"{place}_sharpness" for place in ("boundary", "touching", "elsewhere")),
+    *("retrieval_r1", "retrieval_r5", "retrieval_r10", "r_precision", "caption_accuracy", "clip_score"),
 )
 
 Generate = Callable[[int, int], Tensor]
@@ -83,16 +86,14 @@ class GenerationProtocol:
         kid_subsets: int = 10,
         kid_subset_size: int = 1000,
     ) -> None:
-        limits = {"k": (k, 1), "batch_size": (batch_size, 1), "num_images": (num_images, k + 1)}
-        limits |= {"kid_subsets": (kid_subsets, 1), "kid_subset_size": (kid_subset_size, 2)}
-        limits |= {} if num_real is None else {"num_real": (num_real, k + 1)}
-        wrong = [
-            f"metrics.{name} must be at least {least}, got {value}: set metrics.{name}={least} or more"
-            for name, (value, least) in limits.items()
-            if value < least
-        ]
-        if wrong:
-            raise UserError(*wrong)
+        refuse_small(
+            k=(k, 1),
+            batch_size=(batch_size, 1),
+            num_images=(num_images, k + 1),
+            kid_subsets=(kid_subsets, 1),
+            kid_subset_size=(kid_subset_size, 2),
+            num_real=(num_real, k + 1),
+        )
         self.features = features
         self.num_images, self.num_real, self.batch_size = num_images, num_real, batch_size
         self.k, self.kid_subsets, self.kid_subset_size = k, kid_subsets, kid_subset_size
@@ -196,7 +197,7 @@ class GenerationProtocol:
         return metrics
 
     def _real(self, real: Real, example: Tensor) -> Iterator[Tensor]:
-        for images in islice(_first(real(), self.num_real), rank(), None, world_size()):
+        for images in islice(first_images(real(), self.num_real), rank(), None, world_size()):
             if images.shape[1:] != example.shape[1:]:
                 raise UserError(
                     f"real images are {_shape(images)} (channels × height × width), generated ones "
@@ -234,10 +235,17 @@ class GenerationProtocol:
 
 @final
 class NoEvaluation:
-    """Stands where nothing is to be evaluated: no image is generated, no number comes back."""
+    """Stands where nothing is to be evaluated: no image is generated, no number comes back.
+
+    Args:
+        **settings: of the protocol that an experiment has chosen and `metrics=none` has replaced.
+    """
 
     name = "none"
     split: Literal["train", "val"] = "train"
+
+    def __init__(self, **settings: object) -> None:
+        pass
 
     def small(self) -> "NoEvaluation":
         """The same nothing."""
@@ -263,7 +271,8 @@ def _show(metrics: "list[Measure]", batches: Iterable[Tensor], *, real: bool) ->
             metric.update(rounded, real=real)
 
 
-def _first(batches: Iterable[Tensor], count: int | None) -> Iterator[Tensor]:
+def first_images(batches: Iterable[Tensor], count: int | None) -> Iterator[Tensor]:
+    """So many images of some batches, or all."""
     if count is None:
         yield from batches
         return

@@ -1,10 +1,8 @@
 """Restored images against their originals, one by one, and plain enlargement beside them."""
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from math import fsum
 from pathlib import Path
 from typing import Any, Literal, final
 
@@ -15,31 +13,29 @@ from freqgan.errors import DivergedError, UserError
 from freqgan.features import EfficientNetLite0
 from freqgan.metrics import ranks
 from freqgan.metrics.crop_sheets import save_crops
-from freqgan.metrics.eight_bit import to_eight_bit, to_levels
-from freqgan.metrics.full_reference import SSIM_SIDE, gmsd, psnr, ssim
-from freqgan.metrics.perceptual import LPIPS, perceptual_distance
+from freqgan.metrics.eight_bit import to_levels
+from freqgan.metrics.full_reference import psnr
+from freqgan.metrics.likeness import Likeness, Scores
+from freqgan.metrics.limits import refuse_small
+from freqgan.metrics.perceptual import LPIPS
 from freqgan.metrics.real_cache import cache_file, read, write
-from freqgan.ops.color import studio_luminance
 from freqgan.ops.global_batch import rank, world_size
 from freqgan.ops.resample import resize
 
-_log = logging.getLogger(__name__)
 _DEFINITION = 1  # of the numbers in the cache; counted up when one of them changes its meaning
-_LISTED = 5
 
 Restore = Callable[[Tensor], Tensor]
 Pair = Mapping[str, Any]
 Pairs = Callable[[], Iterable[Pair]]
-Scores = dict[str, float]
 
 
 @final
 class RestorationProtocol:
     """Means over images of PSNR, SSIM, GMSD, a perceptual distance and consistency with the input.
 
-    All images are first clipped and rounded to 8 bits, as if saved as PNG; the luminance Y made of them is not rounded.
-    One channel counts as three equal ones. Where the original is larger than the input, the bicubic enlargement is
-    judged too, once per data set, and its numbers are kept. Splitting the work over processes does not change a number.
+    Images are judged as `freqgan.metrics.likeness` says. Where the original is larger than the input, the bicubic
+    enlargement is judged too, once per data set, and its numbers are kept. Splitting the work over processes does not
+    change a number.
 
     Args:
         features: the network of the perceptual distance, named in the metric; None leaves that out.
@@ -64,16 +60,10 @@ class RestorationProtocol:
         num_images: int | None = None,
         crops: str | None = None,
     ) -> None:
-        limits = {"crop": (crop, 0), "num_images": (num_images, 1)}
-        wrong = [
-            f"metrics.{name} must be at least {least}, got {value}: set metrics.{name}={least} or more, or null"
-            for name, (value, least) in limits.items()
-            if value is not None and value < least
-        ]
-        if wrong:
-            raise UserError(*wrong)
+        refuse_small(crop=(crop, 0), num_images=(num_images, 1))
         self.features, self.crop, self.num_images, self.crops = features, crop, num_images, crops
         self.lpips = None if lpips is None else LPIPS(lpips)
+        self.likeness = Likeness(features, self.lpips)
 
     @property
     def name(self) -> str:
@@ -115,9 +105,7 @@ class RestorationProtocol:
         crop = (scale if scale > 1 else 0) if self.crop is None else self.crop
         # The first input shows in which way inputs are made, should the fingerprint be of the originals alone.
         low = hashlib.sha256(example["image_low"].cpu().contiguous().numpy().tobytes()).hexdigest()
-        used = (self.features, self.lpips and self.lpips.backbone)
-        weights = [network.weights_hash() for network in used if network is not None]
-        key = (_DEFINITION, fingerprint, low, scale, self.name, *weights)
+        key = (_DEFINITION, fingerprint, low, scale, self.name, *self.likeness.weights())
         file = cache_file(cache_dir, "bicubic", *key)
         known = ranks.on_first(lambda: read(file)) if scale > 1 else {}
         baseline = None if known is None else {name: float(value) for name, value in known.items()}
@@ -133,7 +121,7 @@ class RestorationProtocol:
     def _judge(self, restore: Restore, pair: Pair, crop: int, *, with_bicubic: bool) -> Scores:
         """The numbers of one image, none if it is too small for them."""
         low, image = pair["image_low"], pair["image"]
-        if min(image.shape[-2:]) < self._least_side(crop):
+        if min(image.shape[-2:]) < self.likeness.least_side(crop):
             return {}
         restored = _checked(restore(low), pair)
         scores = self._scores(restored, pair, crop)
@@ -148,36 +136,15 @@ class RestorationProtocol:
 
     def _scores(self, restored: Tensor, pair: Pair, crop: int) -> Scores:
         low, image = pair["image_low"].to(restored.device), pair["image"].to(restored.device)
-        rgb = [_inside(to_levels(x).expand(-1, 3, -1, -1).double(), crop) for x in (restored, image)]
-        luminance = [studio_luminance(x) for x in rgb]
-        scores = {
-            f"psnr_y_crop{crop}": psnr(*luminance),
-            f"ssim_y_crop{crop}": ssim(*luminance),
-            f"psnr_rgb_crop{crop}": psnr(*rgb),
-            f"ssim_rgb_crop{crop}": ssim(*rgb),
-            f"gmsd_y_crop{crop}": gmsd(*luminance),
-        }
+        scores = self.likeness.by_pixels(restored, image, crop=crop)
         if _scale(pair) > 1:
             reduced = resize(to_levels(restored).to(torch.uint8), tuple(low.shape[-2:]))
-            scores["lr_consistency_psnr"] = psnr(reduced, to_levels(low))
-        whole = [to_eight_bit(x) for x in (restored, image)]
-        if self.features is not None:
-            scores[f"perceptual_{self.features.name}"] = perceptual_distance(whole[0], whole[1], self.features)
-        if self.lpips is not None:
-            scores[self.lpips.name] = self.lpips(*whole)
-        return {name: float(value) for name, value in scores.items()}
+            scores["lr_consistency_psnr"] = float(psnr(reduced, to_levels(low)))
+        return scores | self.likeness.by_networks(restored, image)
 
     def _finish(self, parts: list[list[tuple[str, Scores]]], baseline: Scores | None, file: Path, crop: int) -> Scores:
-        judged = ranks.interleave(parts)
-        found = [scores for _, scores in judged if scores]
-        small = [name for name, scores in judged if not scores]
-        least = f"images of less than {self._least_side(crop)} px a side cannot be judged"
-        if not found:
-            raise UserError(f"{least}, and there are no others: set data.root to larger ones or metrics.crop=0")
-        if small:
-            listed = ", ".join(small[:_LISTED]) + (" …" if len(small) > _LISTED else "")
-            _log.warning("%s; left out: %d of %d (%s)", least, len(small), len(judged), listed)
-        means = {name: fsum(scores[name] for scores in found) / len(found) for name in found[0]}
+        fix = "set data.root to larger ones or metrics.crop=0"
+        means = self.likeness.means(ranks.interleave(parts), crop=crop, fix=fix)
         values = {name: value for name, value in means.items() if not name.endswith("_bicubic")}
         if baseline is None:
             baseline = {name: value for name, value in means.items() if name not in values}
@@ -185,9 +152,6 @@ class RestorationProtocol:
         first = next(iter(values))
         gain = {f"{first}_over_bicubic": values[first] - baseline[f"{first}_bicubic"]} if baseline else {}
         return {f"{name}{self._count}": value for name, value in (values | gain | baseline).items()}
-
-    def _least_side(self, crop: int) -> int:
-        return max(SSIM_SIDE + 2 * crop, 0 if self.lpips is None else self.lpips.least_side)
 
     @property
     def _count(self) -> str:
@@ -202,11 +166,6 @@ def _enlarged(pair: Pair) -> Tensor:
     """The input at its original's size by bicubic interpolation, in [-1, 1]."""
     size = tuple(pair["image"].shape[-2:])
     return resize(to_levels(pair["image_low"]).to(torch.uint8), size).float() / 127.5 - 1
-
-
-def _inside(image: Tensor, crop: int) -> Tensor:
-    h, w = image.shape[-2:]
-    return image[..., crop : h - crop, crop : w - crop]
 
 
 def _checked(restored: Tensor, pair: Pair) -> Tensor:

@@ -14,13 +14,13 @@ from freqgan.networks.side_by_side import FeatureCondition, equal_gans
 
 @final
 class BandDiscriminators(nn.Module):
-    """A discriminator per GAN, and one for the whole image where it is wanted.
+    """A discriminator per GAN, and one for the whole image where it is wanted, or that one alone.
 
     Args:
         gans: which discriminators there are.
         shapes: (channels, height, width) of every band.
         discriminator: makes discriminators side by side from in_channels, a list with the channels of each one's input,
-            image_size and condition_dim, as `freqgan.networks.DCGANDiscriminator`.
+            image_size and condition_dim, as `freqgan.networks.DCGANDiscriminator`; None for none of a band.
         low: arguments of `discriminator` for GANs of low bands alone.
         apart: whether discriminators of low and of high bands are never one network, so that one kind can rest.
         sees_context: whether a discriminator sees the bands that its generator saw.
@@ -37,7 +37,7 @@ class BandDiscriminators(nn.Module):
         gans: Sequence[BandGAN],
         shapes: Shapes,
         *,
-        discriminator: Callable[..., nn.Module],
+        discriminator: Callable[..., nn.Module] | None,
         low: Mapping[str, Any] | None = None,
         apart: bool = False,
         sees_context: bool = True,
@@ -47,6 +47,7 @@ class BandDiscriminators(nn.Module):
         condition_dim: int = 0,
     ) -> None:
         super().__init__()
+        gans = [] if discriminator is None else gans
         self.gans = {gan.name: gan for gan in gans}
         self.sees = {gan.name: gan.sees if sees_context else () for gan in gans}
         self.condition = FeatureCondition(feature_dim, condition_dim) if feature_dim else None
@@ -61,6 +62,7 @@ class BandDiscriminators(nn.Module):
                 **(low or {} if self.gans[names[0]].low else {}),
             )
             for names in self.members
+            if discriminator is not None
         )
         self.of_image = None
         if image is not None and image_shape is not None:
@@ -93,7 +95,9 @@ class BandDiscriminators(nn.Module):
         return logits
 
     def parameters_of(self, name: str) -> int:
-        """How many weights a GAN's discriminator has; its share, where several are one network."""
+        """How many weights a GAN's discriminator has; its share, where several are one network; 0 where it has none."""
+        if name not in self.gans:
+            return 0
         network, names = next(pair for pair in zip(self.networks, self.members, strict=True) if name in pair[1])
         return sum(p.numel() for p in network.parameters()) // len(names)
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.blocks import BatchNorm2d, DoublingConv2d, GroupedLinear, HalvingConv2d, spectral_norm
+from freqgan.blocks import BatchNorm2d, DoublingConv2d, GroupedLinear, HalvingConv2d, InstanceNorm2d, spectral_norm
 from freqgan.networks.halving import Size, halvings, widths
 
 Norm = Literal["batch", "instance", "group", "spectral", "none"]
@@ -37,7 +37,7 @@ def normalization(norm: Norm, channels: int, *, count: int = 1) -> nn.Module:
         case "batch":
             return BatchNorm2d(count * channels)
         case "instance":
-            return nn.InstanceNorm2d(count * channels, affine=True)
+            return InstanceNorm2d(count * channels, affine=True)
         case "group":
             groups = max(n for n in range(1, 9) if n == 1 or (channels % n == 0 and channels >= 4 * n))
             return nn.GroupNorm(count * groups, count * channels)
@@ -49,7 +49,7 @@ def initialize(module: nn.Module) -> None:
     """Radford et al. 2015, §3: convolutions N(0, 0.02), norms N(1, 0.02), biases 0."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.GroupNorm):
+    elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.GroupNorm) and module.affine:
         nn.init.normal_(module.weight, 1.0, 0.02)
     if isinstance(bias := getattr(module, "bias", None), Tensor):
         nn.init.zeros_(bias)

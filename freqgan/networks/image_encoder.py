@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.blocks import BatchNorm2d, HalvingConv2d
+from freqgan.blocks import BatchNorm2d, HalvingConv2d, HalvingResidual
 from freqgan.errors import UserError
 from freqgan.features import FeatureNetwork
 from freqgan.networks.halving import widths
@@ -79,9 +79,9 @@ class ResidualImageEncoder(ImageEncoder):
         self.stem = nn.Sequential(
             HalvingConv2d(in_channels + 2, channels, bias=False), BatchNorm2d(channels), nn.ReLU(inplace=True)
         )
-        self.blocks = nn.Sequential(*(_Residual(*sizes) for sizes in pairwise(inner)))
+        self.blocks = nn.Sequential(*(HalvingResidual(*sizes) for sizes in pairwise(inner)))
         self.to_regions = nn.Conv2d(inner[-1], dim, 1)
-        self.last = _Residual(inner[-1], last)
+        self.last = HalvingResidual(inner[-1], last)
         self.to_overall = nn.Linear(last, dim)
 
     def forward(self, images: Float[Tensor, "b k h w"]) -> ImageFeatures:
@@ -144,25 +144,6 @@ class PretrainedImageEncoder(ImageEncoder):
     def identity(self) -> str:
         """The network with its weights, and the layer."""
         return f"pretrained {self.network.name} {self.network.weights_hash()} {self.region_layer}"
-
-
-@final
-class _Residual(nn.Module):
-    """Half the size: two convolutions, and beside them the mean of 2×2 pixels through a convolution of one."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            HalvingConv2d(inputs, outputs, bias=False),
-            BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
-            BatchNorm2d(outputs),
-        )
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1))
-
-    def forward(self, x: Float[Tensor, "b i H W"]) -> Float[Tensor, "b o h w"]:
-        return F.relu(self.body(x) + self.shortcut(x))
 
 
 def _with_places(images: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k+2 h w"]:

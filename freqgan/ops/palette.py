@@ -31,6 +31,15 @@ def painted_labels(labels: UInt8[Tensor, "h w"]) -> UInt8[Tensor, "3 h w"]:
     return label_colors(256)[labels.long()].permute(2, 0, 1).contiguous()
 
 
+def label_pictures(labels: Int[Tensor, "b h w"]) -> Float[Tensor, "b 3 h w"]:
+    """Label maps in the colours of their labels, 0 to 255, as images in [-1, 1].
+
+    >>> label_pictures(torch.tensor([[[0, 255]]])).mul(127.5).add(127.5).round().flatten().tolist()
+    [0.0, 224.0, 0.0, 224.0, 0.0, 192.0]
+    """
+    return label_colors(256).to(labels.device)[labels].permute(0, 3, 1, 2) / 127.5 - 1
+
+
 def nearest_labels(image: Float[Tensor, "b 3 h w"], num_labels: int) -> Int[Tensor, "b h w"]:
     """The labels whose colours are nearest to those of an image in [-1, 1], the inverse of painting.
 

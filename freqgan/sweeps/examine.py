@@ -118,7 +118,7 @@ def examine(command: SweepCommand, chosen: Values) -> Examined:
         settings = command.compose(chosen)
         key = _key(settings, "")
         config.check(settings)
-        data = config.build(settings["data"])
+        data = config.build_data(settings)
         data.prepare_data()
         data.setup("fit")
         return Examined(_key(settings, data.fingerprint()), key, settings=settings, parameters=_parameters(settings))

@@ -48,7 +48,7 @@ class Design(Rules, total=False):
         r1_scaling: R1 as weighted, or times `freqgan.losses.r1_gamma` of each band's size and the batch.
         features: what a pre-trained network's features do ([0132]).
         blend: another generator whose image is superposed (claim 10).
-        image_discriminator: makes a discriminator of the synthesised image, beside those of the bands.
+        image_discriminator: makes a discriminator of the synthesised image, beside those of the bands if there are any.
         focal_frequency: the loss that `terms.generator.focal_frequency` weights.
     """
 

@@ -12,14 +12,14 @@ from freqgan.transforms.unit_scale import UnitScale
 
 
 def band_networks(
-    transform: Transform, generator: Networks, discriminator: Networks, size: int, channels: int, design: Design
+    transform: Transform, generator: Networks, discriminator: Networks | None, size: int, channels: int, design: Design
 ) -> tuple[BandGenerators, BandDiscriminators]:
     """The generators and the discriminators of a design.
 
     Args:
         transform: splits images into bands.
         generator: makes generators side by side, see `freqgan.networks.BandGenerators`.
-        discriminator: makes discriminators side by side, see `freqgan.networks.BandDiscriminators`.
+        discriminator: makes discriminators side by side, see `freqgan.networks.BandDiscriminators`; None for none.
         size: height and width of the images.
         channels: channels of the images.
         design: see there.
@@ -34,6 +34,8 @@ def band_networks(
             f"model.latent_dim={design['latent_dim']} is too small for {len(gans)} orthogonal noise vectors, one per "
             f"GAN: set it to at least {len(gans)}, or model.noise=independent"
         )
+    if discriminator is None:
+        refuse_without_judges(design)
     apart = bool(design["training_order"] != "together" or design["low_generator"] or design["low_discriminator"])
     features = design["features"] or FeatureReading()
     generators = BandGenerators(
@@ -86,6 +88,16 @@ def connected_gans(transform: Transform, bands: UnitScale, design: Design) -> li
     gans = group_bands(made, design["gans"])
     loop = design["passes"] > 1 or stale
     return connect(gans, bands.bands, design["cascade"], scope=design["cascade_scope"], loop=loop)
+
+
+def refuse_without_judges(design: Design) -> None:
+    """Raises a `UserError` for what needs discriminators of the bands."""
+    if design["image_discriminator"] is None:
+        raise UserError("model.discriminator is null, so that nobody judges: set model.image_discriminator")
+    if design["training_order"] != "together":
+        raise UserError(f"model.training_order={design['training_order']} needs model.discriminator, which is null")
+    if design["features"] is not None and design["features"].discriminator_dim:
+        raise UserError(f"model.features.use={design['features'].use} needs model.discriminator, which is null")
 
 
 def described(generators: BandGenerators, judges: BandDiscriminators) -> list[dict[str, str | int]]:

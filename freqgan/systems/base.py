@@ -16,13 +16,14 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from freqgan.data.stream import Draws
 from freqgan.errors import UserError
 from freqgan.ops.global_batch import gather_rows, rank, world_size
 from freqgan.ops.keyed_random import key, torch_generator
 from freqgan.systems.batches import detached, split
 from freqgan.systems.clock import Clock
 from freqgan.systems.examples import Examples
-from freqgan.systems.gradients import settle_gradients
+from freqgan.systems.gradients import bound_weights, settle_gradients
 from freqgan.systems.loading import loaded, take
 from freqgan.systems.moving_average import MovingAverage
 from freqgan.systems.parallel import agree
@@ -45,6 +46,7 @@ class System(pl.LightningModule, ABC):
 
     TERMS: ClassVar[Known]
     FOR_USE: ClassVar[tuple[str, ...]] = ()  # parts that samples are made with beside the generator
+    DRAWS: ClassVar[Draws] = "single"  # what it trains on: samples, pairs, or a picture of each of two domains
 
     def __init__(self, *, generator: nn.Module, discriminator: nn.Module | None, **rules: Unpack[Rules]) -> None:
         super().__init__()
@@ -61,11 +63,9 @@ class System(pl.LightningModule, ABC):
         self.phases = Phases(rules.get("phases") or [], self.terms, self.players())
         self.every = dict(rules.get("every", {}))
         self.order = rules.get("order", "discriminator_first")
-        self.n_critic = rules.get("n_critic", 1)
-        self.accumulate = rules.get("accumulate", 1)
-        self.clip = rules.get("clip")
-        self.seed = rules.get("seed", 0)
-        self.clock = rules.get("clock") or Clock()
+        self.n_critic, self.accumulate = rules.get("n_critic", 1), rules.get("accumulate", 1)
+        self.clip, self.weight_clip = rules.get("clip"), rules.get("weight_clip")
+        self.seed, self.clock = rules.get("seed", 0), rules.get("clock") or Clock()
         self.rows = Rows()
         self.notes: Terms = {}  # what a step logs beside its terms, by `player/name`
         self.inner: list[System] = []  # whose networks are part of these
@@ -251,6 +251,8 @@ class System(pl.LightningModule, ABC):
         phase, within = self.phases.optim(self.clock.progress)
         self.optim.apply(optimizer, player, self.clock.progress, phase=phase, within=within)
         optimizer.step()
+        if player == "discriminator" and self.weight_clip is not None:
+            bound_weights(self.phases.moving[player], self.weight_clip)
         # The cast copies of these weights that autocast keeps within a step are stale from here on.
         torch.clear_autocast_cache()
 

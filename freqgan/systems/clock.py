@@ -11,6 +11,7 @@ from typing import Any, final
 SPEED_AFTER_STEPS = 60  # or after this share of the minutes, where steps are long
 SPEED_AFTER_SHARE = 0.1
 WARM_UP_STEPS = 5
+KEPT = ("images_seen", "steps", "generator_updates", "seconds", "end")  # in checkpoints
 
 
 @final
@@ -74,6 +75,11 @@ class Clock:
             self.end = budget if self.images is None else min(budget, self.images)
 
     @property
+    def started(self) -> bool:
+        """Whether this process has come to its first step."""
+        return self._started != 0.0
+
+    @property
     def progress(self) -> float:
         """Share of the budget that is used, in [0, 1]; 0 while the budget is not known in images."""
         return min(self.images_seen / self.end, 1.0) if self.end else 0.0
@@ -89,13 +95,18 @@ class Clock:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain numbers that continue the clock."""
-        names = ("images_seen", "steps", "generator_updates", "seconds", "end")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in KEPT}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from `state_dict`; an end that follows from `images` alone keeps today's value."""
+        """Continues from `state_dict`; an end that follows from `images` alone keeps today's value.
+
+        Raises:
+            ValueError: something in it is no number.
+        """
+        if wrong := [name for name in KEPT if not isinstance(state.get(name), int | float | None)]:
+            raise ValueError(f"clock.{wrong[0]}={state[wrong[0]]!r} is no number")
         end = self.end
-        for name, value in state.items():
-            setattr(self, name, value)
+        for name in KEPT:
+            setattr(self, name, state.get(name))
         if self.minutes is None:
             self.end = end

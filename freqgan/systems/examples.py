@@ -21,11 +21,11 @@ class Examples(nn.Module):
 
     Args:
         count: how many are kept at most.
-        shapes: (c, h, w) of what is kept, by its name in a sample. Names that begin with `image` are images, kept in 8
-            bits; everything else is labels.
+        shapes: (c, h, w) or (h, w) of what is kept, by its name in a sample. Names that begin with `image` are images,
+            kept in 8 bits; everything else is labels.
     """
 
-    def __init__(self, count: int, shapes: Mapping[str, tuple[int, int, int]]) -> None:
+    def __init__(self, count: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
         super().__init__()
         self.count = count
         self.shapes = dict(shapes)

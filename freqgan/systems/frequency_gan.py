@@ -13,8 +13,7 @@ from typing import Any, ClassVar, Unpack, final
 from torch import Tensor, nn
 
 from freqgan.losses import AdversarialLoss
-from freqgan.networks import BandDiscriminators, BandGenerators
-from freqgan.networks.band_generators import Bands
+from freqgan.networks import BandDiscriminators, BandGenerators, Bands
 from freqgan.ops.noise import uniform_rows
 from freqgan.systems.band_context import BandSchedule, shown
 from freqgan.systems.band_design import DEFAULTS, Design, rules_of
@@ -40,7 +39,7 @@ class FrequencyGAN(System):
         transform: splits images into bands and joins them.
         loss: the adversarial pair, the same for every band.
         generator: makes generators side by side (`freqgan.networks.DCGANGenerator`).
-        discriminator: makes discriminators side by side (`freqgan.networks.DCGANDiscriminator`).
+        discriminator: makes those side by side that bands have, if any (`freqgan.networks.DCGANDiscriminator`).
         image_size: height and width of the images.
         channels: channels of the images.
         **design: see `freqgan.systems.band_design.Design` and `freqgan.systems.rules.Rules`.
@@ -53,6 +52,7 @@ class FrequencyGAN(System):
         "generator": ("adversarial", "feature_statistics", "focal_frequency", "blend"),
         "discriminator": ("adversarial", "r1", "gradient_penalty", "blend"),
     }
+    FOR_USE = ("blended",)
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class FrequencyGAN(System):
         transform: Transform,
         loss: AdversarialLoss,
         generator: Callable[..., nn.Module],
-        discriminator: Callable[..., nn.Module],
+        discriminator: Callable[..., nn.Module] | None,
         image_size: int,
         channels: int = 3,
         **design: Unpack[Design],
@@ -71,7 +71,7 @@ class FrequencyGAN(System):
         given |= {"image_size": image_size, "channels": channels, **rules_of(design)}
         players = Players(chosen["blend"], own, judges, **given)
         super().__init__(generator=players.generator, discriminator=players.discriminator, **rules_of(design))
-        self.inner += players.others
+        self.inner, self.blended = players.others, players.kept
         self.schedule = BandSchedule(
             own.gans, chosen["cascade_real"], chosen["training_order"], chosen["training_switch"]
         )

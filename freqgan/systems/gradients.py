@@ -1,7 +1,8 @@
-"""What happens to a player's gradients before its optimiser's step."""
+"""What happens to a player's gradients before its optimiser's step, and to its weights after it."""
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from freqgan.errors import DivergedError
@@ -18,7 +19,7 @@ def settle_gradients(
     Args:
         player: whose they are.
         weights: with their gradients; those without are left out.
-        log: the terms they come from.
+        log: the terms they come from; the norm joins them as `gradient_norm/<player>`, before it is clipped.
         clip: greatest norm; None for none.
         images_seen: for the report.
 
@@ -38,3 +39,11 @@ def settle_gradients(
         )
     if clip is not None:
         nn.utils.clip_grads_with_norm_(weights, clip, norm, foreach=True)
+    log[f"gradient_norm/{player}"] = norm
+
+
+def bound_weights(weights: Sequence[nn.Parameter], bound: float) -> None:
+    """Cuts every weight off at ±bound (Arjovsky et al. 2017, algorithm 1, line 7)."""
+    with torch.no_grad():
+        torch._foreach_clamp_min_(list(weights), -bound)
+        torch._foreach_clamp_max_(list(weights), bound)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from freqgan.losses import AdversarialLoss, interpolation_penalties, r1_penalties
 from freqgan.ops.global_batch import gather_rows
@@ -20,7 +20,7 @@ class ImageGame:
         loss: the adversarial pair.
     """
 
-    def __init__(self, judge: nn.Module, loss: AdversarialLoss) -> None:
+    def __init__(self, judge: Callable[[Tensor], Tensor], loss: AdversarialLoss) -> None:
         self.judge = judge
         self.loss = loss
 

@@ -7,8 +7,29 @@ from typing import Any
 from torch import Tensor
 
 from freqgan.errors import UserError
-from freqgan.metrics import GenerationProtocol, NoEvaluation, RestorationProtocol, RetrievalProtocol
+from freqgan.metrics import (
+    GenerationProtocol,
+    LabelToImageProtocol,
+    NoEvaluation,
+    RestorationProtocol,
+    RetrievalProtocol,
+    SegmentationProtocol,
+    TextToImageProtocol,
+    TranslationProtocol,
+)
+from freqgan.systems.painted_measuring import measure_painted
 from freqgan.systems.rules import Scores
+from freqgan.systems.translating import Direction
+
+_JUDGES = {
+    GenerationProtocol: ("generation", "images made of chance"),
+    LabelToImageProtocol: ("label_to_image", "images made of label maps"),
+    RestorationProtocol: ("restoration", "images against their originals"),
+    RetrievalProtocol: ("retrieval", "vectors of images and captions"),
+    SegmentationProtocol: ("segmentation", "label maps made of images"),
+    TextToImageProtocol: ("text_to_image", "images made of captions"),
+    TranslationProtocol: ("translation", "images of one domain made of another's"),
+}
 
 
 def measure_samples(
@@ -33,11 +54,7 @@ def measure_samples(
     Raises:
         UserError: the protocol judges something else.
     """
-    if isinstance(protocol, RestorationProtocol):
-        raise UserError(
-            "metrics=restoration compares images with their originals, samples have none: set metrics=generation"
-        )
-    _refuse_retrieval(protocol, "set metrics=generation")
+    _refuse_others(protocol, GenerationProtocol, "this model draws samples")
     values: Scores = protocol.evaluate(
         samples,
         lambda: data.evaluation_images(split),
@@ -69,11 +86,7 @@ def measure_restored(
     Raises:
         UserError: the protocol judges something else.
     """
-    if isinstance(protocol, GenerationProtocol):
-        raise UserError(
-            "metrics=generation judges images made of chance, these have originals: set metrics=restoration"
-        )
-    _refuse_retrieval(protocol, "set metrics=restoration")
+    _refuse_others(protocol, RestorationProtocol, "this model restores images")
     fingerprint = f"{data.fingerprint()}_{split}"
     values: Scores = protocol.evaluate(restore, pairs, fingerprint=fingerprint, cache_dir=cache_dir)
     return values
@@ -96,13 +109,39 @@ def measure_retrieval(
     Raises:
         UserError: the protocol judges something else.
     """
+    _refuse_others(protocol, RetrievalProtocol, "this model makes no images, it finds them")
     if isinstance(protocol, NoEvaluation):
         return {}
-    if not isinstance(protocol, RetrievalProtocol):
-        raise UserError("this model makes no images, it finds them: set metrics=retrieval")
-    return protocol.evaluate(images, captions, pairs)
+    values: Scores = protocol.evaluate(images, captions, pairs)
+    return values
 
 
-def _refuse_retrieval(protocol: Any, fix: str) -> None:
-    if isinstance(protocol, RetrievalProtocol):
-        raise UserError(f"metrics=retrieval judges vectors of images and captions, this model makes images: {fix}")
+def measure_translated(
+    translate: Mapping[Direction, Callable[[Tensor], Tensor]], protocol: Any, data: Any, split: str, cache_dir: Path
+) -> Scores:
+    """Runs a protocol of `freqgan.metrics` on translations.
+
+    Args:
+        translate: by direction, an image (1, c, h, w) to one of the other domain, in [-1, 1].
+        protocol: what is measured.
+        data: the data module, of two domains.
+        split: of the data.
+        cache_dir: where numbers that do not depend on the system are kept.
+
+    Raises:
+        UserError: the protocol judges something else.
+    """
+    if isinstance(protocol, LabelToImageProtocol):
+        return measure_painted(translate, protocol, data, split, cache_dir)
+    _refuse_others(protocol, TranslationProtocol, "this model translates images")
+    if isinstance(protocol, NoEvaluation):
+        return {}
+    values: Scores = protocol.evaluate(translate, data, split=split, cache_dir=cache_dir)
+    return values
+
+
+def _refuse_others(protocol: Any, wanted: type, this: str) -> None:
+    """Refuses a protocol of ours that judges what a model does not make."""
+    for kind, (name, judged) in _JUDGES.items():
+        if isinstance(protocol, kind) and kind is not wanted:
+            raise UserError(f"metrics={name} judges {judged}, {this}: set metrics={_JUDGES[wanted][0]}")

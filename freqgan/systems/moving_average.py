@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from freqgan.lifetime import shielded
+
 
 @final
 class MovingAverage(AveragedModel):
@@ -50,11 +52,16 @@ class MovingAverage(AveragedModel):
     @contextmanager
     def in_place(self, network: nn.Module) -> Iterator[None]:
         """The network has the averages for weights meanwhile, and whatever else holds the network has them too."""
-        self._exchange(network)
+        exchanged = False
         try:
+            with shielded():
+                self._exchange(network)
+                exchanged = True
             yield
         finally:
-            self._exchange(network)
+            with shielded():
+                if exchanged:
+                    self._exchange(network)
 
     def _exchange(self, network: nn.Module) -> None:
         for mine, theirs in zip(_tensors(self.module), _tensors(network), strict=True):

@@ -24,6 +24,7 @@ class Optimizers(ABC):
     """
 
     def __init__(self, settings: dict[str, Any], **course: Unpack[Course]) -> None:
+        self.slowed = 1.0  # factor on every learning rate, of a run that has diverged
         self.schedule = course.get("schedule", "constant")
         self.decay_from = course.get("decay_from", 0.5)
         if not 0 <= self.decay_from < 1:
@@ -62,7 +63,7 @@ class Optimizers(ABC):
         if "schedule" in given:
             factor = decay(given["schedule"], given.get("decay_from", self.decay_from), within)
         for group in optimizer.param_groups:
-            group.update(settings | {"lr": settings["lr"] * factor})
+            group.update(settings | {"lr": settings["lr"] * factor * self.slowed})
 
     def factor(self, progress: float) -> float:
         """Learning rate relative to its start, for progress in [0, 1]."""
@@ -101,7 +102,21 @@ class Adam(Optimizers):
 
     def build(self, player: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Adam of one player."""
-        return torch.optim.AdamW(parameters, **self.settings[player], fused=self.fused)
+        optimizer = torch.optim.AdamW(parameters, **self.settings[player], fused=self.fused)
+        optimizer.register_load_state_dict_post_hook(_laid_out)
+        return optimizer
+
+
+def _laid_out(optimizer: torch.optim.Optimizer) -> None:
+    """Gives loaded moments the memory format of their weights.
+
+    On a CPU, fused Adam (PyTorch 2.14) goes through both as they lie in memory, and silently pairs the wrong elements
+    where a run was stopped in one format and goes on in another.
+    """
+    for weight, state in optimizer.state.items():
+        for name, moment in state.items():
+            if moment.shape == weight.shape:
+                state[name] = torch.empty_like(weight, dtype=moment.dtype).copy_(moment)
 
 
 @final

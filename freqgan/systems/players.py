@@ -6,8 +6,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from freqgan.networks import BandGenerators
-from freqgan.networks.band_generators import Bands
+from freqgan.networks import BandGenerators, Bands
 from freqgan.ops.keyed_random import key
 from freqgan.systems.base import System
 from freqgan.systems.blend import Blend, BlendedGenerator
@@ -42,6 +41,12 @@ class Players:
     def others(self) -> list[System]:
         """The other system, if there is one."""
         return [] if self.partner is None else [self.partner]
+
+    @property
+    def kept(self) -> nn.ModuleDict:
+        """What else of the other system belongs to the state, as the encoders and captions of one that reads them."""
+        parts = {} if self.partner is None else dict(self.partner.named_children())
+        return nn.ModuleDict({name: part for name, part in parts.items() if name not in ("generator", "discriminator")})
 
     def superposed(self, bands: Bands, batch: Batch, rows: Rows) -> tuple[Bands, Tensor, Outputs]:
         """Bands and image of a step, superposed with the other generator's image, and what the other system made."""

@@ -28,9 +28,9 @@ def problems(rules: Rules, known: Known, networks: Mapping[Player, nn.Module]) -
         value = rules.get(name, bound)
         if isinstance(value, int | float) and value < bound:
             yield f"model.{name}={value} must be at least {bound}"
-    clip = rules.get("clip")
-    if clip is not None and clip <= 0:
-        yield f"model.clip={clip} must be greater than 0, or null"
+    for name, clip in {"clip": rules.get("clip"), "weight_clip": rules.get("weight_clip")}.items():
+        if clip is not None and clip <= 0:
+            yield f"model.{name}={clip} must be greater than 0, or null"
     yield from _phase_problems(rules, known, networks)
 
 

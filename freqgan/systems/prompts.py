@@ -1,12 +1,13 @@
 """What samples of a text-conditioned GAN are made of: captions that were kept with the weights, or given ones."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 from torch import nn
 
 from freqgan.errors import UserError
 from freqgan.networks import StageOutput
+from freqgan.systems.text_tasks import STAGES
 from freqgan.text import KeptCaptions, Text
 
 _LONGEST = 256  # bytes that are kept of a caption
@@ -15,8 +16,21 @@ _LONGEST = 256  # bytes that are kept of a caption
 class Imagined(NamedTuple):
     """What samples are made of, and what each stage makes of it."""
 
+    captions: list[str]
     text: Text
     stages: tuple[StageOutput, StageOutput, StageOutput]
+
+    def of_row(self, row: int) -> dict[str, Any]:
+        """Of one sample: `caption`, `words`, `unknown` ones, and `stages` and `attention` of words, by stage."""
+        outputs = dict(zip(STAGES, self.stages, strict=True))
+        maps = {stage: output.attention for stage, output in outputs.items() if output.attention is not None}
+        return {
+            "caption": self.captions[row],
+            "words": self.text.tokens[row],
+            "unknown": self.text.unknown[row],
+            "stages": {stage: output.image[row].float().cpu() for stage, output in outputs.items()},
+            "attention": {stage: attention[row].float().cpu() for stage, attention in maps.items()},
+        }
 
 
 @final

@@ -69,6 +69,8 @@ class Rules(TypedDict, total=False):
         every: interval in steps of lazy terms; such a term counts that many times at its step.
         accumulate: parts that a batch is computed in, to save memory; batch statistics are those of a part.
         clip: greatest gradient norm of a player; null for none.
+        weight_clip: what a discriminator's weights are cut off at after each update; null for none. The Wasserstein
+            game without penalty wants it.
         ema_halflife: images after which a weight counts half in the generator's moving average.
         ema_rampup: the half-life is at most this share of the images seen so far.
         clock: counts and budget of the run.
@@ -83,6 +85,7 @@ class Rules(TypedDict, total=False):
     every: dict[str, int]
     accumulate: int
     clip: float | None
+    weight_clip: float | None
     ema_halflife: float
     ema_rampup: float
     clock: Clock

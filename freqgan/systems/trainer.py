@@ -2,10 +2,13 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytorch_lightning as pl
+
+from freqgan.errors import StorageError
 
 
 def make_trainer(machine: Mapping[str, Any], callbacks: Sequence[pl.Callback], **more: Any) -> pl.Trainer:
@@ -31,3 +34,15 @@ def make_trainer(machine: Mapping[str, Any], callbacks: Sequence[pl.Callback], *
         use_distributed_sampler=False,
         **more,
     )
+
+
+@contextmanager
+def torn_down(trainer: pl.Trainer) -> Iterator[None]:
+    """Tears the callbacks down when training ends by an error too: Lightning does so only when it ends well."""
+    try:
+        yield
+    except Exception:
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            with suppress(StorageError):  # a full disk is not reported twice
+                callback.teardown(trainer, trainer.lightning_module, "fit")
+        raise

@@ -6,7 +6,10 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-PARTS = ["start", "step", "bands", "text", "transforms", "data", "features", "upscale", "compare", "parallel", "sweep"]
+PARTS = [
+    *("start", "step", "bands", "text", "transforms", "data", "features", "upscale", "translation", "labels"),
+    *("compare", "parallel", "sweep"),
+]
 
 
 def main(chosen: list[str]) -> int:

@@ -95,3 +95,15 @@ def test_one_process_has_the_layer_of_pytorch_bit_for_bit() -> None:
         assert torch.equal(ours.train(training)(X), theirs.train(training)(X))
     assert ours.state_dict().keys() == theirs.state_dict().keys()
     assert all(torch.equal(a, b) for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True))
+
+
+def test_untracked_statistics_are_those_of_the_input_in_evaluation_too(tmp_path: Path) -> None:
+    norm = BatchNorm2d(3, tracked=False)
+    assert list(norm.buffers()) == []
+    torch.testing.assert_close(norm(X), norm.eval()(X))
+
+    def scenario() -> list[Any]:
+        return BatchNorm2d(3, tracked=False)(X.chunk(world_size())[rank()]).tolist()
+
+    rows = torch.cat([torch.tensor(rows) for rows in on_ranks(2, tmp_path, scenario)])
+    torch.testing.assert_close(rows, norm.train()(X), rtol=1e-4, atol=1e-4)

@@ -17,9 +17,9 @@ def new_run(folder: Path) -> RunDirectory:
     return run
 
 
-def new_system(*, images: int = 80, zero: bool = True) -> Toy:
+def new_system(*, images: int = 80, zero: bool = True, kind: type[Toy] = Toy) -> Toy:
     """A system whose clock counts steps of 8 images; its trainer remembers the checkpoints that were asked for."""
-    toy = Toy(images=images)
+    toy = kind(images=images)
     trainer: Any = SimpleNamespace(is_global_zero=zero, training=True, datamodule=None, lightning_module=toy, saved=[])
     trainer.optimizers = toy.optimizers()
 

@@ -1,7 +1,10 @@
 import math
 import os
+import shutil
 import signal
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +12,7 @@ import torch
 
 from freqgan.callbacks import AtomicCheckpointIO, CheckpointStore, Journal
 from freqgan.errors import DivergedError, InterruptedRunError, StorageError
-from freqgan.runs import read_checkpoint, verify_checkpoint
+from freqgan.runs import copy_whole, read_checkpoint, verify_checkpoint
 from tests.callbacks.stand_ins import CONFIG, new_run, new_system, step
 
 
@@ -34,6 +37,80 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
         step(toy, store)
     assert files(store) == {"images_32.ckpt", "images_40.ckpt", "last.ckpt"}
     assert images_in(store.folder / "last.ckpt") == images_in(store.folder / "images_40.ckpt") == 40
+
+
+def test_milestones_are_kept_besides(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    journal = Journal(run, [], every_steps=1)
+    store = CheckpointStore(run, journal, every_images=8, keep=1, milestones_every_images=20)
+    toy = new_system()
+    store.on_train_start(toy.trainer, toy)
+    for _ in range(8):
+        step(toy, store)
+    assert files(store) == {"images_24.ckpt", "images_40.ckpt", "images_64.ckpt", "last.ckpt"}
+
+
+@pytest.mark.fault("checkpoint", "full or failing disk")
+def test_a_disk_without_room_for_what_will_be_kept_shows_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy, store = new_system(), new_store(tmp_path, keep=4)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    with pytest.raises(StorageError, match=r"room for 0 MiB, and checkpoints will need .* lower checkpoint.keep=4"):
+        store.on_train_start(toy.trainer, toy)
+    size = (store.folder / "last.ckpt").stat().st_size
+    # Four, the last and the best one, and one being written; two are there.
+    for free, enough in ((5 * size - 1, False), (5 * size, True)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: SimpleNamespace(free=free))
+        with nullcontext() if enough else pytest.raises(StorageError):
+            store.on_train_start(toy.trainer, toy)
+
+
+def test_milestones_make_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy, store = new_system(), new_store(tmp_path, keep=1)
+    store.on_train_start(toy.trainer, toy)
+    for images in range(1, 9):
+        copy_whole(store.folder / "images_0.ckpt", store.folder / f"images_{images}.ckpt")
+    toy.clock.images_seen, size = 8, (store.folder / "last.ckpt").stat().st_size
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2 * size - 1))
+    with pytest.raises(StorageError, match="room for"):  # the best one, and one being written
+        store.on_train_start(toy.trainer, toy)
+
+
+def test_a_run_that_goes_back_abandons_what_came_later(tmp_path: Path) -> None:
+    toy, store = new_system(), new_store(tmp_path)
+    for _ in range(4):
+        step(toy, store)
+    store.save(toy.trainer, best=True)
+    again = CheckpointStore(store.run, store.journal, every_images=8, keep=3)
+    toy.clock.images_seen = 16
+    again.on_train_start(toy.trainer, toy)
+    assert files(store) == {"images_16.ckpt", "last.ckpt", "abandoned"}
+    assert images_in(store.folder / "last.ckpt") == 16
+    assert {p.name for p in (store.folder / "abandoned").iterdir()} == {
+        *("images_24.ckpt", "images_32.ckpt", "best.ckpt", "last.ckpt"),
+    }
+    step(toy, again)
+    assert files(store) == {"images_16.ckpt", "images_24.ckpt", "last.ckpt", "abandoned"}
+
+
+def test_a_run_that_goes_on_abandons_nothing(tmp_path: Path) -> None:
+    toy, store = new_system(), new_store(tmp_path)
+    for _ in range(2):
+        step(toy, store)
+    before = files(store)
+    again = CheckpointStore(store.run, store.journal, every_images=8, keep=3)
+    again.on_train_start(toy.trainer, toy)
+    assert files(store) == before
+    assert toy.trainer.saved == ["images_8.ckpt", "images_16.ckpt"]
+
+
+def test_files_of_others_stay(tmp_path: Path) -> None:
+    toy, store = new_system(), new_store(tmp_path, keep=1)
+    (store.folder / "images_0 (copy).ckpt").touch()
+    for _ in range(2):
+        step(toy, store)
+    assert files(store) == {"images_0 (copy).ckpt", "images_16.ckpt", "last.ckpt"}
 
 
 def test_a_checkpoint_at_every_interval_and_at_the_end(tmp_path: Path) -> None:
@@ -69,6 +146,7 @@ def test_last_and_best_are_files_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.fault("divergence", "NaN or infinity")
 def test_numbers_that_are_not_finite_are_not_saved(tmp_path: Path, value: float) -> None:
     toy, store = new_system(), new_store(tmp_path)
     store.save(toy.trainer)
@@ -81,6 +159,7 @@ def test_numbers_that_are_not_finite_are_not_saved(tmp_path: Path, value: float)
     assert {path.name: path.read_bytes() for path in store.folder.iterdir()} == before
 
 
+@pytest.mark.fault("divergence", "NaN or infinity")
 def test_buffers_are_checked_too(tmp_path: Path) -> None:
     toy, store = new_system(), new_store(tmp_path)
     toy.register_buffer("scale", torch.tensor([1.0, math.nan]))
@@ -88,6 +167,7 @@ def test_buffers_are_checked_too(tmp_path: Path) -> None:
         store.save(toy.trainer)
 
 
+@pytest.mark.fault("checkpoint", "newest checkpoint cut or garbled")
 def test_files_that_a_crash_left_half_written_are_removed(tmp_path: Path) -> None:
     store = new_store(tmp_path)
     (store.folder / ".last.ckpt.4242.tmp").write_bytes(b"half")
@@ -106,7 +186,9 @@ def test_a_continued_run_does_not_begin_with_a_checkpoint(tmp_path: Path) -> Non
 
 def test_an_interruption_is_saved_and_an_error_is_not(tmp_path: Path) -> None:
     toy, store = new_system(), new_store(tmp_path)
-    step(toy)
+    toy.clock.images_seen = 8
+    store.on_exception(toy.trainer, toy, InterruptedRunError(signal.SIGTERM, "before the first step"))
+    store.on_train_start(toy.trainer, toy)
     store.on_exception(toy.trainer, toy, RuntimeError("in the middle of a step"))
     store.on_exception(toy.trainer, toy, DivergedError("not finite"))
     assert toy.trainer.saved == []

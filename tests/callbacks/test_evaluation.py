@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,6 +112,16 @@ def test_the_best_checkpoint_is_that_of_the_least_number(tmp_path: Path) -> None
     assert stage.rows == [(8, 7.0), (16, 5.0), (24, 6.0), (32, 4.0)]
     written = json.loads((stage.run.path / "evaluation" / "protocol_n4.json").read_text())
     assert (written["images_seen"], written["fd"]) == (32, 4.0)
+
+
+def test_what_is_no_number_is_not_the_best(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, [math.nan, 5.0, math.nan])
+    best = []
+    for _ in range(3):
+        step(stage.toy, stage.evaluation)
+        best.append(stage.evaluation.best)
+    assert best == [None, 5.0, 5.0]
+    assert stage.best == 16
 
 
 def test_the_best_checkpoint_is_that_of_the_greatest_number_where_that_is_better(tmp_path: Path) -> None:

@@ -50,7 +50,12 @@ class Listener(Mirror):
         self._hear("evaluation", path.name, images_seen)
 
     def judged(
-        self, run: RunDirectory, checkpoint: Path, values: Mapping[str, float], about: Mapping[str, Any]
+        self,
+        run: RunDirectory,
+        checkpoint: Path,
+        values: Mapping[str, float],
+        about: Mapping[str, Any],
+        pictures: Mapping[str, Path],
     ) -> None:
         self._hear("judged", dict(values))
 
@@ -115,6 +120,24 @@ def test_rows_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     assert [row["x"] for row in lines(journal)] == [1.0, 1.0, 2.0]
 
 
+@pytest.mark.fault("logging", "full disk")
+def test_rows_survive_a_disk_that_is_full_when_a_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    toy, journal = new_system(), Journal(new_run(tmp_path), [], every_steps=1)
+    for images in (8, 16):
+        toy.clock.images_seen = images
+        journal.write(toy, {"x": 1.0})
+    before = journal.path.read_bytes()
+    monkeypatch.setattr(os, "fsync", full)
+    journal.on_train_start(toy.trainer, toy)
+    toy.clock.images_seen = 8
+    with pytest.raises(StorageError, match="No space left"):
+        journal.on_train_start(toy.trainer, toy)
+    assert journal.path.read_bytes() == before
+
+
 TOLD = [
     ("start", "study"),
     ("row", 1.0, 0),
@@ -136,6 +159,7 @@ def tell_all(journal: Journal, toy: Any) -> None:
 
 
 @pytest.mark.parametrize("fails_in", STEPS)
+@pytest.mark.fault("logging", "mirror that fails or hangs")
 def test_a_failing_mirror_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture, fails_in: str) -> None:
     good, bad = Listener(), Listener(fails_in=fails_in)
     toy, journal = new_system(), Journal(new_run(tmp_path), [bad, good], every_steps=1)
@@ -148,6 +172,7 @@ def test_a_failing_mirror_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureF
 
 
 @pytest.mark.parametrize("hangs_in", STEPS)
+@pytest.mark.fault("logging", "mirror that fails or hangs")
 def test_a_hanging_mirror_costs_its_patience_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, hangs_in: str
 ) -> None:
@@ -161,6 +186,7 @@ def test_a_hanging_mirror_costs_its_patience_once(
     assert caplog.messages == ["Listener is left out from here on: no answer within 0.3 s"]
 
 
+@pytest.mark.fault("logging", "mirror that fails or hangs")
 def test_a_signal_ends_a_run_that_waits_for_a_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Listener, "patience", 60.0)
     toy, journal = new_system(), Journal(new_run(tmp_path), [Listener(hangs_in="row")], every_steps=1)

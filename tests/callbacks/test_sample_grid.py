@@ -131,6 +131,15 @@ def test_cells_are_named_once(drawing: tuple[Toy, SampleGrid, list[Any]]) -> Non
     assert (samples.folder / "cells.json").stat().st_mtime_ns == written
 
 
+def test_cells_keep_captions_where_there_are_some(tmp_path: Path) -> None:
+    images = torch.zeros(2, 3, 4, 4)
+    for captions in (("a ring", "ein Wölfchen"), ()):
+        cells_of(images, ["a", "b"], captions).write(tmp_path)
+        cells = Cells.read(tmp_path)
+        assert cells is not None
+        assert cells.captions == captions
+
+
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"ids": ["a"]}'])
 def test_cells_that_cannot_be_read_are_none(tmp_path: Path, content: str | None) -> None:
     if content is not None:

@@ -28,3 +28,12 @@ def test_events_can_be_read_back(tmp_path: Path) -> None:
     (tmp_path / "read.png").write_bytes(picture.encoded_image_string)
     with Image.open(tmp_path / "grid.png") as drawn, Image.open(tmp_path / "read.png") as read:
         assert np.array_equal(np.asarray(drawn), np.asarray(read))
+
+
+def test_what_was_judged_stands_beside_the_run(tmp_path: Path) -> None:
+    run, mirror = new_run(tmp_path), TensorBoardMirror()
+    save_grid(torch.rand(1, 3, 8, 8), tmp_path / "gallery.png")
+    mirror.judged(run, tmp_path / "x.ckpt", {"fd": 2.5}, {"images_seen": 64}, {"gallery/a": tmp_path / "gallery.png"})
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    assert [(event.step, event.value) for event in events.Scalars("evaluate/fd")] == [(64, 2.5)]
+    assert [event.step for event in events.Images("evaluate/gallery/a")] == [64]

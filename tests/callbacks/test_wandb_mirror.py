@@ -142,6 +142,15 @@ def test_pictures_have_captions_and_samples_their_ids(offline_run: RunDirectory,
     assert rows == {(f"noise 1/{i}", images): 8 * 24 for i in range(4) for images in (8, 24)}
 
 
+def test_what_is_made_of_captions_has_a_column_with_them(tmp_path: Path) -> None:
+    images = torch.zeros(3, 3, 8, 8)
+    cells = cells_of(images, ["a/1", "b/1", "c/1"], ["a ring", "a star", "a cross"])
+    save_grid(images, tmp_path / "images.png")
+    table = WandbMirror(table_rows=2)._table(tmp_path / "images.png", cells, 8)
+    assert table.columns == ["id", "caption", "image", "images_seen"]
+    assert [(row[0], row[1], row[3]) for row in table.data] == [("a/1", "a ring", 8), ("b/1", "a star", 8)]
+
+
 def test_the_lineage_from_data_to_evaluation(offline_run: RunDirectory, synced: WandbServer) -> None:
     run_id = offline_run.record["wandb_id"]
     assert synced.used == [(run_id, "data-f00")]
@@ -250,12 +259,14 @@ def test_an_evaluation_uses_the_checkpoint_that_the_training_made(
     path = offline_run.path / "checkpoints" / "images_16.ckpt"
     offline_run.write_config(CONFIG | {"group": "g"})
     mirror = WandbMirror(mode="offline")
-    tell([mirror], lambda m: m.judged(offline_run, path, {"fd_of_this_test": 2.5}, about))
+    shown = {"gallery/a_to_b": grids(offline_run, 16)["samples/LL1"]}
+    tell([mirror], lambda m: m.judged(offline_run, path, {"fd_of_this_test": 2.5}, about, shown))
     assert len(offline_run.record["wandb_fragments"]) == 1  # the training run's alone
     sync(server, offline_run, tmp_path)
     run_id, run = next((run_id, run) for run_id, run in server.runs.items() if run["jobType"] == "evaluate")
     assert (run["groupName"], run["exit_code"]) == ("g", 0)
     assert scalars(run["history"]) == [{"images_seen": 16, FD: 2.5}]
+    assert [row["images_seen"] for row in run["history"] if "gallery/a_to_b" in row] == [16]
     assert run["summary"][FD] == 2.5
     assert json.loads(run["config"])["judged"]["value"] == about
     (made,) = [version for version in versions(synced, "model") if "images_16" in aliases(version)]
@@ -267,6 +278,7 @@ def test_an_evaluation_uses_the_checkpoint_that_the_training_made(
     assert [json.loads(version["metadata"])["fd_of_this_test"] for version in judged] == [2.5]
 
 
+@pytest.mark.fault("logging", "server that does not answer")
 def test_a_silent_server_holds_nothing_up(
     tmp_path: Path, server: WandbServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -285,6 +297,7 @@ def test_a_silent_server_holds_nothing_up(
 
 
 @pytest.mark.slow
+@pytest.mark.fault("logging", "server that does not answer")
 def test_artifacts_that_a_silent_server_does_not_take_are_left_out(
     tmp_path: Path, server: WandbServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -304,6 +317,7 @@ def test_artifacts_that_a_silent_server_does_not_take_are_left_out(
     mirror.finish(0)
 
 
+@pytest.mark.fault("logging", "server that does not answer")
 def test_a_server_that_never_answers_leaves_the_run_offline(
     tmp_path: Path, server: WandbServer, caplog: pytest.LogCaptureFixture
 ) -> None:

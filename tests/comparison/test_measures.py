@@ -6,6 +6,9 @@ from freqgan.metrics import higher_is_better
 BY_A_PROTOCOL = (
     *("fd", "fid", "kid", "precision", "recall", "density", "coverage"),
     *("psnr", "ssim", "gmsd", "perceptual", "lpips", "lr_consistency_psnr"),
+    *("cycle_error", "colour_shift_mean", "colour_shift_covariance"),
+    *("mean_iou", "pixel_accuracy", "class_accuracy"),
+    *(f"{place}_sharpness" for place in ("boundary", "touching", "elsewhere")),
     *("retrieval_r1", "retrieval_r5", "retrieval_r10"),
     *(f"{kind}_distance" for kind in ("spectrum", "detail", "grey", "colour", "band")),
 )

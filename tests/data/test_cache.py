@@ -44,6 +44,7 @@ def die_half_way(target):
     build_once(target, build)
 
 
+@pytest.mark.fault("data", "cache killed, or its disk full")
 def test_the_remains_of_a_killed_process_are_built_anew(tmp_path):
     process = multiprocessing.get_context("fork").Process(target=die_half_way, args=(tmp_path / "key",))
     process.start()
@@ -53,6 +54,7 @@ def test_the_remains_of_a_killed_process_are_built_anew(tmp_path):
     assert [path.name for path in (tmp_path / "key").iterdir()] == ["whole"]
 
 
+@pytest.mark.fault("data", "cache killed, or its disk full")
 def test_a_failed_build_leaves_no_directory_and_no_lock(tmp_path):
     def fail(directory):
         raise ZeroDivisionError
@@ -64,12 +66,14 @@ def test_a_failed_build_leaves_no_directory_and_no_lock(tmp_path):
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+@pytest.mark.fault("data", "cache killed, or its disk full")
 def test_an_unwritable_place_is_the_users_mistake(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cache_dir cannot write .*: set paths\.cache_dir"):
         build_once(tmp_path / "file" / "key", lambda directory: None)
 
 
+@pytest.mark.fault("data", "cache killed, or its disk full")
 def test_a_full_disk_is_a_storage_error(tmp_path):
     def fill(directory):
         raise OSError(28, "No space left on device")

@@ -184,6 +184,7 @@ def test_modes_without_a_range_are_refused(mode):
 
 @pytest.mark.parametrize("size", [(60000, 60000), (12000, 12000), (9000, 9000)])
 @pytest.mark.parametrize("python_warns", ["ignore", "error"])
+@pytest.mark.fault("data", "header that lies")
 def test_lying_headers_are_refused_before_the_pixels_are_read(size, python_warns, monkeypatch):
     def never(*_):
         raise AssertionError("the pixels were read")
@@ -209,6 +210,7 @@ def test_the_pixel_limit_is_inclusive():
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"%!PS-Adobe EPSF", encoded(Image.fromarray(RGB)).getvalue()[:700]])
+@pytest.mark.fault("data", "damaged picture")
 def test_empty_foreign_and_truncated_files_are_unreadable(content, tmp_path):
     path = tmp_path / "broken.png"
     path.write_bytes(content)
@@ -224,10 +226,12 @@ def test_a_missing_file_is_unreadable_by_name(tmp_path):
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF"])
 @pytest.mark.filterwarnings("ignore")
-def test_flipped_bytes_raise_only_our_error(form):
+@pytest.mark.fault("data", "flipped byte of a picture")
+def test_flipped_bytes_raise_only_our_error(form, tally):
     content = bytearray(encoded(Image.fromarray(RGB), form).getvalue())
     rng = np.random.default_rng(2)
-    for _ in range(300):
+    for number in range(300):
+        tally(300, number)
         damaged = bytearray(content)
         damaged[rng.integers(len(content))] = rng.integers(256)
         try:
@@ -235,6 +239,7 @@ def test_flipped_bytes_raise_only_our_error(form):
         except UnreadableImageError:
             continue
         assert image.mode in ("L", "RGB", "I;16")
+    tally(300, 300)
 
 
 def test_an_error_survives_the_way_back_from_a_worker_process():

@@ -88,6 +88,21 @@ def test_domains_are_evaluated_one_by_one(make: Any) -> None:
         assert pair["name"] == a["name"] == b["name"]
 
 
+@pytest.mark.parametrize("source", [*SOURCES, UnpairedFolders])
+def test_a_picture_comes_with_its_target_where_it_has_one(make: Any, source: Any) -> None:
+    run = make(source, degradation=GaussianNoise(20.0))
+    for domain, other in (("a", "b"), ("b", "a")):
+        alone = list(run.evaluation_domain("val", domain, limit=3))
+        pictures = list(run.evaluation_domain("val", domain, limit=3, targets=True))
+        targets = list(run.evaluation_domain("val", other, limit=3))
+        assert len(pictures) == 3
+        for picture, same, target in zip(pictures, alone, targets, strict=True):
+            assert picture["name"] == same["name"]
+            assert torch.equal(picture["image"], same["image"])
+            assert ("target" in picture) == (source is not UnpairedFolders)
+            assert "target" not in picture or torch.equal(picture["target"], target["image"])
+
+
 def test_photographs_are_evaluated_whole_and_trained_on_in_crops(make: Any) -> None:
     run = make(partial(TwoViews, source=PhotoFolder), degradation=GaussianBlur(1.0), image_size=(8, 12))
     pair = next(iter(run.evaluation_pairs("val")))

@@ -146,6 +146,7 @@ def test_split_is_stable_when_files_are_added(folder, root):
         assert old < names(split)
 
 
+@pytest.mark.fault("data", "strange names and links")
 def test_strange_names_links_and_hidden_files(folder, tmp_path):
     root = tmp_path / "strange"
     (root / "sub").mkdir(parents=True)
@@ -177,6 +178,7 @@ def damaged(root):
     return root
 
 
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_unreadable_files_are_reported_by_name(folder, damaged):
     with pytest.raises(UserError) as error:
         folder(damaged)
@@ -187,6 +189,7 @@ def test_unreadable_files_are_reported_by_name(folder, damaged):
 
 
 @pytest.mark.parametrize("limit", [4.0, 0.0])
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_skip_takes_the_next_good_file_by_index(folder, damaged, limit):
     dataset = folder(damaged, on_error="skip", cache_limit_gib=limit)
     names = [name for name, *_ in list_images(damaged)]
@@ -217,6 +220,7 @@ def test_a_prepared_set_travels_to_other_processes(folder, root, limit):
     assert torch.equal(all_images(pickle.loads(packed)), all_images(dataset))
 
 
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_a_folder_of_unreadable_files_is_an_error_even_with_skip(folder, tmp_path):
     (tmp_path / "x.png").write_bytes(b"x")
     with pytest.raises(UserError, match="1 unreadable among 1"):

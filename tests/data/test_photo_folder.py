@@ -112,6 +112,7 @@ def test_a_prepared_set_travels_to_other_processes(make: Any, photos: Path, pair
             assert torch.equal(there[i][name], dataset[i][name])
 
 
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_unreadable_photos_are_reported_or_skipped(make: Any, photos: Path) -> None:
     (photos / "sub" / "1.png").write_bytes((photos / "sub" / "1.png").read_bytes()[:200])
     with pytest.raises(UserError, match=r"sub/1\.png cannot be read"):
@@ -145,6 +146,7 @@ def test_a_photo_without_a_partner_is_named(make: Any, photos: Path, pairs: Path
         make(photos, low_root=pairs / "nowhere", scale=4)
 
 
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_an_unreadable_partner_is_an_error_even_with_skip(make: Any, photos: Path, pairs: Path) -> None:
     (pairs / "0x4.png").write_text("no image")
     with pytest.raises(UserError, match=r"0x4\.png cannot be read"):

@@ -1,4 +1,5 @@
 import re
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -114,6 +115,38 @@ def test_later_shapes_are_in_front():
         red, green, blue = painting.images[style][:, *centre].astype(int)
         assert red > blue + 40
         assert green > blue + 40
+
+
+def test_a_crowd_is_of_some_kinds_that_overlap():
+    usual, again = scenes(), scenes(kinds=list(SHAPES), gap=0.8)
+    assert torch.equal(usual[5]["image"], again[5]["image"])
+    assert usual.content() == again.content()
+    crowd = scenes(kinds=["circle", "heart"], gap=0.3)
+    assert crowd.content() != usual.content()
+    assert {shape.kind for n in range(100) for shape in crowd.layout(n).shapes} == {"circle", "heart"}
+    assert {*crowd[1]["label_map"].unique().tolist()} <= {0, 1, 1 + SHAPES.index("heart")}
+
+    def nearest(dataset):
+        return min(
+            np.hypot(a.x - b.x, a.y - b.y) / (a.radius + b.radius)
+            for layout in map(dataset.layout, range(200))
+            for a, b in combinations(layout.shapes, 2)
+        )
+
+    assert 0.3 <= nearest(crowd) < 0.5 < 0.8 <= nearest(usual)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"kinds": ["circle", "blob"]}, "data.source.kinds: blob"),
+        ({"kinds": []}, "data.source.kinds: []"),
+        ({"gap": 1.5}, "data.source.gap=1.5"),
+    ],
+)
+def test_an_impossible_crowd_is_refused(settings, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        scenes(**settings)
 
 
 def test_captions_say_what_the_maps_show():

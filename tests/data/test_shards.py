@@ -270,6 +270,7 @@ def damaged(tmp_path):
     return path
 
 
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_unreadable_pictures_are_reported_by_name(damaged, shards):
     with pytest.raises(UserError) as error:
         shards(damaged)
@@ -279,6 +280,7 @@ def test_unreadable_pictures_are_reported_by_name(damaged, shards):
     )
 
 
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_skip_takes_the_next_good_picture_by_index(damaged, shards, caplog):
     dataset = shards(damaged, on_error="skip")
     assert [error.name for error in dataset.skipped] == ["1.png"]
@@ -291,6 +293,7 @@ def test_skip_takes_the_next_good_picture_by_index(damaged, shards, caplog):
     assert caplog.text.count("3.png of ") == 1
 
 
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_damage_behind_a_header_is_one_line_from_a_worker_too(damaged, tmp_path):
     pictures = tmp_path / "later.tar"
     content = tar(*[(f"{i}.png", png(i, size=(40, 40))[: -400 if i == 3 else None]) for i in range(6)])
@@ -312,6 +315,7 @@ def test_damage_behind_a_header_is_one_line_from_a_worker_too(damaged, tmp_path)
     assert list(batch) == [FAILURE]
 
 
+@pytest.mark.fault("data", "damaged picture in a data set")
 def test_nothing_readable_is_an_error_even_with_skip(shards, tmp_path):
     (tmp_path / "x.tar").write_bytes(tar(("a.png", b"x"), ("b.png", b"y")))
     with pytest.raises(UserError, match="no readable image among 2"):

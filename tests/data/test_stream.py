@@ -1,11 +1,13 @@
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torchvision.transforms import v2
 
-from freqgan.data import Augment, Scenes, TrainingStream, training_loader
+from freqgan.data import Augment, ImageDataset, Scenes, TrainingStream, training_loader
+from freqgan.data.domains import TwoDomains
 from freqgan.data.stream import EndlessBatches, collate
 from freqgan.errors import UserError
 from freqgan.ops.keyed_random import permutation
@@ -120,3 +122,124 @@ def test_collate():
     assert batch["position"].dtype == torch.int64
     assert batch["caption"] == [["0"], ["1"], ["2"]]
     assert batch["domain"] == ["a", "a", "a"]
+
+
+class Alone(ImageDataset):
+    def prepare(self) -> None:
+        pass
+
+    def content(self) -> str:
+        return "nothing"
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"image": picture(index)}
+
+
+class Numbered(ImageDataset, TwoDomains):
+    """Pictures whose pixels say which they are; B may have another number of them, in another order."""
+
+    paired = False
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        return self.a, len(self.b)
+
+    def __init__(self, a: int, b: list[int]) -> None:
+        super().__init__(image_size=4)
+        self.a, self.b = a, b
+
+    def prepare(self) -> None:
+        pass
+
+    def content(self) -> str:
+        return "numbers"
+
+    def __len__(self) -> int:
+        return self.a
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        raise UserError("there are no pairs")
+
+    def domain_a(self, index: int) -> dict[str, Any]:
+        return {"image": picture(index), "name": f"a {index}"}
+
+    def domain_b(self, index: int) -> dict[str, Any]:
+        return {"image_b": picture(self.b[index]), "name_b": f"b {index}"}
+
+
+def picture(number: int) -> torch.Tensor:
+    return torch.arange(16, dtype=torch.uint8).view(1, 4, 4).expand(3, 4, 4) + 16 * (number % 15)
+
+
+def drawn(dataset: ImageDataset, count: int = 40, **settings: Any) -> list[dict[str, Any]]:
+    unpaired = TrainingStream(dataset, seed=3, augment=Augment(horizontal_flip=True), draws="unpaired", **settings)
+    return [unpaired[k] for k in range(count)]
+
+
+def test_an_unpaired_draw_takes_a_picture_of_each_domain_by_a_permutation_of_its_own():
+    samples = drawn(Numbered(7, [*range(11)]))
+    for k, sample in enumerate(samples):
+        assert sample["index"] == permutation(3, "order", k // 7, 7)[k % 7]
+        assert sample["index_b"] == permutation(3, "domain b", k // 11, 11)[k % 11]
+        assert (sample["name"], sample["name_b"]) == (f"a {sample['index']}", f"b {sample['index_b']}")
+
+
+def test_shuffling_domain_b_changes_no_picture_of_a():
+    first, other = drawn(Numbered(7, [*range(11)])), drawn(Numbered(7, [3, 8, 1, 0, 2]))
+    assert all(torch.equal(a["image"], b["image"]) for a, b in zip(first, other, strict=True))
+    assert not all(torch.equal(a["image_b"], b["image_b"]) for a, b in zip(first, other, strict=True))
+
+
+def test_the_pictures_of_a_draw_are_changed_each_by_itself():
+    samples = drawn(Numbered(7, [*range(7)]), 200)
+    turned = [[bool(s[name][0, 0, 0] > s[name][0, 0, 3]) for name in ("image", "image_b")] for s in samples]
+    assert 60 < sum(a != b for a, b in turned) < 140
+
+
+def test_unpaired_draws_go_on_with_any_workers():
+    dataset = Numbered(7, [*range(11)])
+    unpaired = TrainingStream(dataset, seed=3, draws="unpaired")
+    assert same(batches(unpaired, 5, num_workers=2), batches(unpaired, 5))
+    assert same(batches(unpaired, 3, images_seen=20), batches(unpaired, 5)[2:])
+
+
+def test_pairs_are_drawn_together():
+    dataset = Scenes(image_size=8, length=N, domain="pair")
+    dataset.prepare()
+    paired = TrainingStream(dataset, seed=3, draws="paired")
+    plain = TrainingStream(dataset, seed=3)
+    assert same([paired[k] for k in range(30)], [plain[k] for k in range(30)])
+    for k in range(5):
+        index = paired[k]["index"]
+        assert torch.equal(paired[k]["image"], dataset.domain_a(index)["image"])
+        assert torch.equal(paired[k]["image_b"], dataset.domain_b(index)["image_b"])
+
+
+def test_several_crops_of_an_image_read_each_domain_once():
+    dataset, read = Numbered(3, [*range(5)]), []
+    for name in ("domain_a", "domain_b"):
+        original = getattr(dataset, name)
+        setattr(dataset, name, lambda index, n=name, f=original: (read.append(n), f(index))[1])
+    samples = drawn(dataset, 12, repeats=4)
+    assert (read.count("domain_a"), read.count("domain_b")) == (3, 3)
+    assert [len({s["index"] for s in samples[i : i + 4]}) for i in (0, 4, 8)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("draws", "dataset", "match"),
+    [
+        (
+            "paired",
+            Numbered(3, [1, 2]),
+            "Numbered has no pairs, and the model learns from pairs: choose a set of pairs, as ",
+        ),
+        ("unpaired", Alone(image_size=4), "Alone has one domain, and the model translates: choose a set of two, as"),
+        ("single file", Numbered(3, [1]), "data.draws=single file must be one of single, paired, unpaired"),
+    ],
+)
+def test_draws_that_the_data_do_not_have_are_refused(draws, dataset, match):
+    with pytest.raises(UserError, match=match):
+        TrainingStream(dataset, seed=3, draws=draws)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from freqgan.inference import Restorer
 from freqgan.systems.restoring import Restoring
 from freqgan.systems.rules import Weights
+from freqgan.systems.translating import Direction, Translating
 
 
 @final
@@ -62,6 +63,26 @@ class Repeating(nn.Module, Restoring):
     def restore(self, low: Tensor, *, weights: Weights = "ema") -> Tensor:
         weight = self.raw if weights == "raw" else self.average
         return ((low + 1) * weight - 1).repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+
+@final
+class Inverting(nn.Module, Translating):
+    """A system that inverts images from A to B; from B to A it leaves red alone, by the averaged weight darker."""
+
+    def __init__(self, *, halo: int | None = 0, directions: tuple[Direction, ...] = ("ab", "ba")) -> None:
+        super().__init__()
+        self.raw = nn.Parameter(torch.tensor(1.0))
+        self.average = nn.Parameter(torch.tensor(0.5))
+        self.directions, self.stride, self.halo = directions, 4, halo
+
+    @torch.no_grad()
+    def translate(
+        self, images: Tensor, *, direction: Direction | None = None, weights: Weights = "ema", seed: int = 0
+    ) -> Tensor:
+        if direction == "ab":
+            return -images
+        weight = self.raw if weights == "raw" else self.average
+        return (images + 1) * weight * torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1) - 1
 
 
 def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:

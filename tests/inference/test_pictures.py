@@ -45,6 +45,21 @@ def test_grey_through_a_network_of_colours_is_the_luminance_of_what_it_makes():
     assert restored.getpixel((1, 1)) == round((0.299 + 0.587 * 0.5 + 1) * 127.5)
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_grey_may_get_the_colours_that_the_network_makes(mode):
+    def tint(low):
+        return low * torch.tensor([1.0, 0.5, 0.0]).view(1, 3, 1, 1)
+
+    picture = Image.new(mode, (3, 3), {"L": 255, "LA": (255, 200), "I;16": 65535}[mode])
+    picture.info = {"icc_profile": GREY_PROFILE}
+    restored = restore_picture(picture, Restorer(restore=tint, scale=1, halo=0, grey="colour"))
+    expected = (255, round(1.5 * 127.5), round(127.5))
+    assert (restored.mode, restored.info) == ("RGBA" if mode == "LA" else "RGB", {})
+    assert restored.getpixel((1, 1)) == (*expected, *((200,) if mode == "LA" else ()))
+    grey = Restorer(restore=lambda low: low, scale=1, halo=0, channels=1, grey="colour")
+    assert restore_picture(picture, grey).mode == mode
+
+
 def test_results_beyond_the_range_are_clipped():
     for mode, white in (("L", 255), ("I;16", 65535)):
         bright = Restorer(restore=lambda low: low + 9, scale=1, halo=0)

@@ -9,6 +9,7 @@ from freqgan.inference import Restorer
 from freqgan.inference.live_memory import peak_bytes
 from freqgan.networks import EDSR, SRCNN, Bicubic, BranchSR
 from tests.inference.stand_ins import Small, restorer
+from tests.networks.translators import FINITE, small
 
 
 def image(height=75, width=101, channels=3):
@@ -61,6 +62,51 @@ def test_networks_that_enlarge_are_exact_in_tiles(make):
         torch.nn.init.normal_(weights, 0, 0.1)  # images would begin without what the network adds
     in_tiles = Restorer(restore=network.upscale, scale=network.scale, halo=network.halo, tile=26)
     assert torch.equal(by_tiles(in_tiles, image()), network.upscale(image()))
+
+
+@pytest.mark.parametrize("name", FINITE)
+@pytest.mark.parametrize("tile", [26, 70])
+def test_networks_that_halve_are_as_good_as_exact_in_tiles(name, tile):
+    network = small(name).eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    for weights in network.parameters():
+        torch.nn.init.normal_(weights, 0, 0.1)
+    in_tiles = Restorer(restore=network, scale=1, halo=network.halo, stride=network.stride, tile=tile)
+    for size in ((75, 101), (131, 97)):
+        assert (by_tiles(in_tiles, image(*size)) - network(image(*size))).abs().max() < 1e-7
+
+
+def test_tiles_that_begin_elsewhere_show():
+    network = small("encoder_decoder_none").eval().requires_grad_(False)
+    for weights in network.parameters():
+        torch.nn.init.normal_(weights, 0, 0.1)
+    in_tiles = Restorer(restore=network, scale=1, halo=network.halo, stride=1, tile=26)
+    assert (by_tiles(in_tiles, image()) - network(image())).abs().max() > 1e-3
+
+
+def test_whole_images_are_refused_where_they_do_not_fit():
+    network = small("resnet").eval().to(memory_format=torch.channels_last)
+    seen = []
+
+    def restore(low):
+        seen.append(low.shape[-2:])
+        with torch.no_grad():
+            return network(low)
+
+    whole = Restorer(restore=restore, scale=1, halo=None, stride=network.stride, memory_mib=4)
+    with pytest.raises(
+        UserError, match=r"^memory_mib=4 is too little for 400x301 pixels, .* at once: set memory_mib="
+    ) as e:
+        whole.tiles(301, 400)
+    enough = int(re.findall(r"\d+", str(e.value))[-1])
+    (tile,) = Restorer(restore=restore, scale=1, halo=None, stride=4, memory_mib=enough).tiles(301, 400)
+    low = image(301, 400)
+    assert (tile.rows.read, tile.columns.read) == (slice(0, 301), slice(0, 400))
+    assert peak_bytes(lambda: restore(low)) <= enough * 2**20 < 1.2 * peak_bytes(lambda: restore(low)) + 2**20
+    small_one = image(20, 30)
+    ((_, result),) = whole.results(whole.tiles(20, 30), lambda tile: small_one)
+    assert torch.equal(result, restore(small_one))
+    with pytest.raises(UserError, match=r"^tile=64: this network looks at all of a picture .*: set tile=null$"):
+        Restorer(restore=restore, scale=1, halo=None, tile=64)
 
 
 def test_less_context_than_the_network_reaches_shows():

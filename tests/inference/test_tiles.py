@@ -19,6 +19,27 @@ def test_every_pixel_is_kept_once_with_all_the_context_there_is(size, side, halo
     assert (kept == 1).all()
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("halo", [0, 5, 40])
+@pytest.mark.parametrize("stride", [4, 16])
+def test_tiles_are_read_from_multiples_of_the_stride(size, halo, stride):
+    within = tiles_within(*size, 20_000, halo=halo, stride=stride)
+    for tiles in (tiles_of_side(*size, 24, halo=halo, stride=stride), within):
+        kept = np.zeros(size, int)
+        for tile in tiles:
+            kept[tile.rows.target(1), tile.columns.target(1)] += 1
+            for span, length in zip(tile, size, strict=True):
+                assert span.read_first % stride == 0
+                assert span.read_first <= max(0, span.first - halo) < span.read_first + stride
+                assert span.read_end == min(length, span.end + halo)
+                assert len(range(length)[span.read][span.kept(1)]) == span.end - span.first
+        assert (kept == 1).all()
+    continued = [
+        [-(-len(range(n)[span.read]) // stride) * stride for span, n in zip(t, size, strict=True)] for t in within
+    ]
+    assert max(height * width for height, width in continued) <= 20_000
+
+
 def test_places_in_the_result_are_scaled():
     (_, last) = (tile.columns for tile in tiles_of_side(5, 20, 10, halo=3))
     assert (last.read, last.kept(4), last.target(4)) == (slice(7, 20), slice(12, 52), slice(40, 80))

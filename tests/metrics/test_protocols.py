@@ -198,6 +198,7 @@ def test_unfit_real_images_are_the_users_mistake(
         evaluate(protocol, real)
 
 
+@pytest.mark.fault("divergence", "NaN or infinity")
 def test_images_that_are_not_finite_are_a_divergence(protocol: GenerationProtocol, evaluate: Any) -> None:
     def generate(start: int, count: int) -> Tensor:
         return _generate(start, count) * (float("nan") if start == 32 else 1)
@@ -234,4 +235,4 @@ def test_no_evaluation_does_nothing(evaluate: Any) -> None:
         raise AssertionError("asked for images")
 
     assert evaluate(NoEvaluation(), generate=fails) == {}
-    assert NoEvaluation().small().name == "none"
+    assert NoEvaluation(judge_run="of an experiment").small().name == "none"

@@ -200,8 +200,8 @@ def test_every_impossible_number_is_reported() -> None:
     with pytest.raises(UserError) as error:
         RestorationProtocol(crop=-1, num_images=0)
     assert error.value.lines == (
-        "metrics.crop must be at least 0, got -1: set metrics.crop=0 or more, or null",
-        "metrics.num_images must be at least 1, got 0: set metrics.num_images=1 or more, or null",
+        "metrics.crop must be at least 0, got -1: set metrics.crop=0 or more",
+        "metrics.num_images must be at least 1, got 0: set metrics.num_images=1 or more",
     )
 
 

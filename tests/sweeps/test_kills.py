@@ -62,6 +62,7 @@ def assert_finished(folder: Path, uninterrupted: dict[str, object]) -> None:
         pytest.param((signal.SIGINT, signal.SIGTERM), 130, id="Ctrl-C and SIGTERM", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.fault("sweep", "driver killed or signalled")
 def test_signals_end_a_sweep_that_the_same_command_finishes(
     tmp_path: Path,
     signals: tuple[int, ...],
@@ -105,6 +106,7 @@ MOMENTS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.fault("sweep", "driver killed or signalled")
 def test_a_driver_that_is_killed_leaves_nothing_but_work_to_go_on_with(
     tmp_path: Path, uninterrupted: dict[str, object]
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_driver_that_is_killed_leaves_nothing_but_work_to_go_on_with(
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "fresh"])
 @pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.fault("sweep", "driver killed or signalled")
 def test_a_driver_may_be_killed_at_any_moment(
     tmp_path: Path, moment: str, start: str, uninterrupted: dict[str, object]
 ) -> None:
@@ -135,6 +138,7 @@ def test_a_driver_may_be_killed_at_any_moment(
 
 
 @pytest.mark.slow
+@pytest.mark.fault("sweep", "driver killed or signalled")
 def test_a_second_driver_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     process = driver(tmp_path, *SLOW)
     until(lambda: steps(tmp_path))
@@ -149,6 +153,7 @@ def test_a_second_driver_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture
 
 
 @pytest.mark.slow
+@pytest.mark.fault("sweep", "driver killed or signalled")
 def test_signals_to_the_whole_group_let_jobs_save(tmp_path: Path, uninterrupted: dict[str, object]) -> None:
     """As a terminal and timeout(1) send them."""
     process = driver(tmp_path, *SLOW, start_new_session=True)

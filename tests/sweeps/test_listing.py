@@ -54,9 +54,10 @@ def test_the_jobs_of_a_sweep_are_one_line(capsys: pytest.CaptureFixture[str]) ->
 def test_what_a_dead_sweep_left_running_is_killed(capsys: pytest.CaptureFixture[str]) -> None:
     folder = a_sweep("a/grid", "running", "running", "running", "waiting")
     a_run("a/grid/key1", status="running")
-    held = a_run("a/grid/key2", status="running")
-    with held.lock():  # by this process: a lock keeps others out only
-        assert state_of(Row("key2", 2, (), "running"), folder) == "killed"
+    row, run = Row("key2", 2, (), "running"), a_run("a/grid/key2", status="running")
+    with run.lock():
+        assert state_of(row, folder) == "running"
+    assert state_of(row, folder) == "killed"
     assert listed(capsys)[0][1] == "4 jobs: 3 killed, 1 waiting"
 
 

@@ -3,6 +3,7 @@
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -21,9 +22,11 @@ def _importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.fault("sweep", "job that fails, is killed or hangs")
 def test_no_failure_touches_another_job(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tally: Any
 ) -> None:
+    tally(8, 0)
     monkeypatch.setattr(processes, "GRACE", 0.5)
     kinds = "callbacks.fault.kind=hang,error,exit_3,exit_0,kill,memory,none"
     also = 'sweep.search.also=[["optim.lr=1e30"],["data.image_size=3"],["seed=2"]]'
@@ -55,6 +58,7 @@ def test_no_failure_touches_another_job(
     assert "sweep.retry=all runs it again" in captured.out
     assert "Traceback" not in captured.err
     assert not run_of(tmp_path, rows["data.image_size=3"]).path.exists()
+    tally(8, 8)
 
 
 @pytest.mark.slow

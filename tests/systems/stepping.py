@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from freqgan.systems import System
 
+NORMS = {"gradient_norm/generator", "gradient_norm/discriminator"}  # of every method, beside its terms
 Some = TypeVar("Some", bound=System)
 
 

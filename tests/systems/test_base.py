@@ -107,6 +107,7 @@ def test_clipping_bounds_the_update() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
+@pytest.mark.fault("divergence", "NaN or infinity")
 def test_numbers_that_are_not_finite_stop_before_the_update(player: str, value: float) -> None:
     toy = Toy()
     toy.terms[player]["adversarial"] = value  # type: ignore[index]
@@ -137,13 +138,22 @@ def test_player_overrides_and_schedule_reach_the_optimiser() -> None:
     assert rates == [[0.2, 0.1], [0.2, 0.1], [0.2, 0.1], [0.1, 0.05]]
 
 
+def test_the_norm_of_a_gradient_is_logged_as_it_is_before_it_is_clipped() -> None:
+    free, clipped = (Toy(clip=clip).run(1)[0] for clip in (None, 1e-3))  # the discriminator has the first turn
+    assert free["gradient_norm/discriminator"] == clipped["gradient_norm/discriminator"] > 1e-2
+    assert clipped["gradient_norm/generator"] > 1e-2
+    assert not [
+        name for name in free if name.startswith(("generator/", "discriminator/")) and "norm" in name
+    ]  # no term
+
+
 def test_notes_are_logged_beside_the_terms_of_their_step_alone() -> None:
     toy = Toy()
     toy.noted = {"discriminator/accuracy": torch.ones(())}
     (log,) = toy.run(1)
     assert set(log) == {
         *("discriminator/adversarial", "discriminator/lazy", "discriminator/accuracy"),
-        "generator/adversarial",
+        *("generator/adversarial", "gradient_norm/generator", "gradient_norm/discriminator"),
     }
     toy.noted = {}
     assert "discriminator/accuracy" not in toy.run(1)[0]

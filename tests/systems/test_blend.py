@@ -211,6 +211,33 @@ class Painter(Toy):
         return self.generator(torch.ones(count, 1)).view(count, 3, 16, 16)
 
 
+class Framer(Toy):
+    """A method whose samples are made of what it has seen of the data, too."""
+
+    def __init__(self, **_: Any) -> None:
+        super().__init__()
+        self.seen = nn.BatchNorm2d(3, affine=False)
+
+    def calibrate(self, data: Any) -> None:
+        self.seen.running_mean = next(iter(data.evaluation_images("train"))).mean((0, 2, 3))
+
+    def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
+        assert self.seen.running_mean is not None
+        return self.seen.running_mean.view(1, 3, 1, 1).expand(count, 3, 16, 16)
+
+
+def test_what_the_other_method_has_seen_is_in_checkpoints() -> None:
+    built, other = (set_alpha(blended(partial(Framer)), 0.0) for _ in range(2))
+    built.calibrate(data(torch.full((2, 3, 16, 16), 0.25)))
+    checkpoint: dict[str, Any] = {"state_dict": built.state_dict()}
+    built.on_save_checkpoint(checkpoint)
+    other.on_load_checkpoint(checkpoint)
+    other.load_state_dict(checkpoint["state_dict"])
+    torch.testing.assert_close(other.sample(0, 1, seed=0), torch.full((1, 3, 16, 16), 0.25))
+    exported = built.get_submodule(*built.FOR_USE).state_dict()
+    assert torch.equal(exported["seen.running_mean"], torch.full((3,), 0.25))
+
+
 def test_another_method_without_a_discriminator_takes_part() -> None:
     built = set_alpha(blended(partial(Painter)), 0.0)
     before = built.generator.other.weight.detach().clone()  # type: ignore[union-attr]

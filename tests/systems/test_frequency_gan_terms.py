@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from freqgan.errors import UserError
 from freqgan.losses import LSGAN, WGANGP, FocalFrequencyLoss, NonSaturating
 from freqgan.networks import DCGANDiscriminator
 from freqgan.ops.noise import uniform_rows
@@ -110,6 +111,35 @@ def test_a_discriminator_of_the_whole_image_plays_beside_those_of_the_bands() ->
     before = weights(built, "discriminator")
     built.training_step(batch(), 0)
     assert "whole" in changed(before, weights(built, "discriminator"))
+
+
+def test_the_whole_image_may_be_judged_alone() -> None:
+    whole = partial(DCGANDiscriminator, channels=4, norm="none")
+    built = system(discriminator=None, image_discriminator=whole, loss=LSGAN(), terms=WITH_R1)
+    outputs = ready(built)
+    judge = built.game.judges.of_image
+    assert judge is not None
+    assert sum(p.numel() for p in judge.parameters()) == sum(p.numel() for p in built.game.judges.parameters())
+    generator, discriminator = built.generator_terms({}, outputs), built.discriminator_terms({}, outputs)
+    assert (generator.keys(), discriminator.keys()) == ({"whole/adversarial"}, {"whole/adversarial", "whole/r1"})
+    fake = judge(outputs["image"])[:, 0]
+    torch.testing.assert_close(generator["whole/adversarial"], ((fake - 1) ** 2).mean() / 2)
+    generator["whole/adversarial"].backward()
+    assert all(gradient.abs().sum() > 0 for gradient in gradients(built, "generator").values())
+    assert [row["discriminator"] for row in built.describe()][:-1] == [0] * len(names(built))
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"image_discriminator": None}, "nobody judges: set model.image_discriminator"),
+        ({"training_order": "low_first"}, "model.training_order=low_first needs model.discriminator"),
+    ],
+)
+def test_somebody_judges_in_every_phase(settings: dict[str, Any], line: str) -> None:
+    whole = {"image_discriminator": partial(DCGANDiscriminator, channels=4, norm="none")}
+    with pytest.raises(UserError, match=line):
+        system(**({"discriminator": None} | whole | settings))
 
 
 def test_focal_frequency_loss_of_the_whole_image_is_a_term() -> None:

@@ -15,7 +15,7 @@ def run_of(trained: EncoderPair, path: Path, status: str = "finished") -> RunDir
     run = RunDirectory.at(path)
     run.write_record(status=status)
     ema = {f"ema.module.{name}": value for name, value in trained.state_dict().items()}
-    write_checkpoint(path / "checkpoints" / "last.ckpt", {"state_dict": {}, "ema": ema, "clock": {}})
+    write_checkpoint(path / "checkpoints" / "last.ckpt", {"state_dict": {}, "ema": ema, "clock": {"images_seen": 0}})
     return run
 
 

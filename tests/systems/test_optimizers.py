@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -24,6 +26,29 @@ def test_adam_is_torch_adam() -> None:
         ours.grad, theirs.grad = gradient.clone(), gradient.clone()
         a.step(), b.step()
     torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("optim", [Adam(lr=0.1), Adam(lr=0.1, fused=False), RMSprop(lr=0.1), SGD(lr=0.1)])
+def test_a_run_goes_on_in_another_memory_format(optim: Optimizers) -> None:
+    torch.manual_seed(0)
+    start, gradients = torch.randn(8, 4, 3, 3), torch.randn(4, 8, 4, 3, 3)
+    formats = (torch.contiguous_format, torch.channels_last)
+
+    def trained(weight: torch.Tensor, steps: torch.Tensor, layout: torch.memory_format, state: Any) -> Any:
+        parameter = torch.nn.Parameter(weight.clone(memory_format=layout))
+        optimizer = optim.build("generator", [parameter])
+        if state is not None:
+            optimizer.load_state_dict(state)
+        for gradient in steps:
+            parameter.grad = gradient.clone(memory_format=layout)
+            optimizer.step()
+        return parameter.detach(), optimizer.state_dict()
+
+    whole, _ = trained(start, gradients, formats[0], None)
+    for before, after in (formats, formats[::-1]):
+        half, state = trained(start, gradients[:2], before, None)
+        resumed, _ = trained(half, gradients[2:], after, state)
+        torch.testing.assert_close(resumed, whole, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("optim", [Adam(lr=0.1), RMSprop(lr=0.1), SGD(lr=0.1)])

@@ -24,7 +24,7 @@ def save(folder: Path, name: str, pair: EncoderPair, *, average: EncoderPair | N
     content: dict[str, Any] = {
         "state_dict": {f"generator.{n}": x for n, x in pair.state_dict().items()},
         "ema": {f"ema.module.{n}": x for n, x in average.state_dict().items()} if average else {},
-        "clock": {},
+        "clock": {"images_seen": 0},
     }
     path = RunDirectory.at(folder).path / "checkpoints" / f"{name}.ckpt"
     write_checkpoint(path, content)
@@ -65,7 +65,7 @@ def test_a_damaged_best_checkpoint_is_not_passed_over(tmp_path: Path) -> None:
 
 
 def test_another_model_has_no_pair(tmp_path: Path) -> None:
-    content = {"state_dict": {"generator.weight": torch.zeros(1)}, "ema": {}, "clock": {}}
+    content = {"state_dict": {"generator.weight": torch.zeros(1)}, "ema": {}, "clock": {"images_seen": 0}}
     write_checkpoint(RunDirectory.at(tmp_path).path / "checkpoints" / "last.ckpt", content)
     with pytest.raises(UserError, match="holds no encoder pair"):
         read_pair(encoder_pair(), tmp_path)

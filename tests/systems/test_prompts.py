@@ -1,7 +1,9 @@
 import pytest
+import torch
 
 from freqgan.errors import UserError
 from freqgan.systems.prompts import Prompts
+from tests.systems.small_text import system
 
 
 def kept() -> Prompts:
@@ -42,3 +44,17 @@ def test_what_it_cannot_fulfil_is_refused(wishes: dict[str, str], line: str) -> 
 def test_without_captions_nothing_can_be_made() -> None:
     with pytest.raises(UserError, match="no caption is kept here"):
         Prompts(4).of_samples(0, 1)
+
+
+def test_what_was_imagined_can_be_taken_row_by_row() -> None:
+    built = system()
+    built.prompts.aim({"captions": "a red zebra\na blue star above a red circle"})
+    imagined = built.imagine(0, 2, seed=4, weights="raw")
+    facts = imagined.of_row(0)
+    assert (facts["caption"], facts["words"], facts["unknown"]) == ("a red zebra", ["a", "red"], ["zebra"])
+    assert [image.shape[-1] for image in facts["stages"].values()] == [8, 16, 32]
+    assert facts["stages"]["stage3"].equal(imagined.stages[2].image[0])
+    assert list(facts["attention"]) == ["stage3"]
+    shares = facts["attention"]["stage3"].sum(0)
+    torch.testing.assert_close(shares, torch.ones_like(shares))
+    assert not facts["attention"]["stage3"][2:].any()
