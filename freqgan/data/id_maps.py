@@ -44,7 +44,14 @@ class IdMaps:
         Raises:
             UnreadableImageError: as for `freqgan.data.decode`, or colours or numbers that are no ids.
         """
-        stored = decode_stored(file, name=name, max_pixels=max_pixels)
+        return self.of_stored(decode_stored(file, name=name, max_pixels=max_pixels), name=name)
+
+    def of_stored(self, stored: Image.Image, *, name: str) -> Image.Image:
+        """A map in mode I;16 of one in the mode of its file.
+
+        Raises:
+            UnreadableImageError: colours or numbers that are no ids.
+        """
         own = palette_of(stored)
         try:
             ids = self._ids(stored)

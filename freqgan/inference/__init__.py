@@ -7,7 +7,7 @@ from freqgan.inference.gallery import gallery_page, gallery_sheet
 from freqgan.inference.given_captions import read_captions
 from freqgan.inference.pictures import encode, restore_picture
 from freqgan.inference.restorer import Restorer
-from freqgan.inference.tiles import Span, Tile, tiles_of_side, tiles_within
+from freqgan.inference.tiles import Span, Tile, span, tiles_of_side, tiles_within
 
 __all__ = [
     "SHOWN",
@@ -28,6 +28,7 @@ __all__ = [
     "plan",
     "read_captions",
     "restore_picture",
+    "span",
     "tiles_of_side",
     "tiles_within",
     "work_through",

@@ -39,6 +39,22 @@ class Span(NamedTuple):
         return slice(scale * self.first, scale * self.end)
 
 
+def span(first: int, end: int, length: int, *, halo: int, stride: int = 1) -> Span:
+    """A stretch that is kept, and what is read for it.
+
+    Args:
+        first: the first row or column of it.
+        end: behind the last one.
+        length: of the image's side.
+        halo: pixels of context.
+        stride: what places where reading begins are multiples of.
+
+    >>> span(5, 7, 10, halo=2, stride=2)
+    Span(first=5, end=7, read_first=2, read_end=9)
+    """
+    return Span(first, end, max(0, (first - halo) // stride * stride), min(length, end + halo))
+
+
 class Tile(NamedTuple):
     """A rectangle of an image."""
 
@@ -111,4 +127,4 @@ def _grid(rows: list[Span], columns: list[Span]) -> list[Tile]:
 def _spans(length: int, count: int, halo: int, stride: int) -> list[Span]:
     units = -(-length // stride)
     edges = [min(length, units * i // count * stride) for i in range(count + 1)]
-    return [Span(a, b, max(0, (a - halo) // stride * stride), min(length, b + halo)) for a, b in pairwise(edges)]
+    return [span(a, b, length, halo=halo, stride=stride) for a, b in pairwise(edges)]

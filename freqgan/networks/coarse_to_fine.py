@@ -19,7 +19,7 @@ from freqgan.errors import UserError
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.global_generator import GlobalGenerator
 from freqgan.networks.instance_encoder import InstanceEncoder
-from freqgan.networks.translator import Translator
+from freqgan.networks.translator import Translator, reach
 from freqgan.ops.padding import continued
 from freqgan.ops.pyramid import pyramid
 
@@ -89,7 +89,7 @@ class CoarseToFine(nn.Module):
         self.encoder = encoder() if encoder is not None else None
         inputs = in_channels + (self.encoder.features if self.encoder is not None else 0)
         self.coarse = coarse(in_channels=inputs, out_channels=out_channels)
-        self.varied = self.encoder is not None or self.coarse.noisy
+        self.varied, self.norm = self.encoder is not None or self.coarse.noisy, norm
         widths = _halved_widths(self.coarse, len(enhancers))
         self.enhancers = nn.ModuleList(
             LocalEnhancer(in_channels=inputs, out_channels=out_channels, channels=width, blocks=blocks, norm=norm)
@@ -118,6 +118,27 @@ class CoarseToFine(nn.Module):
             features = enhancer(inputs.pop(), features)
         result = torch.tanh(outer[-1].to_image(features))[..., :height, :width]  # type: ignore[operator]
         return result.to(torch.promote_types(result.dtype, torch.float32))
+
+    @property
+    def stride(self) -> int:
+        """What places where parts of a large input begin have to be multiples of."""
+        return self.coarse.stride << len(self.enhancers)
+
+    @property
+    def halo(self) -> int | None:
+        """Pixels beyond which no pixel of the image depends on the input; None where each depends on all of it.
+
+        With enhancers, that of all of them.
+        """
+        if not self.enhancers:
+            return self.coarse.halo
+        if self.coarse.halo is None or self.norm == "instance":
+            return None
+        assert isinstance(self.coarse, GlobalGenerator)
+        pools = [nn.AvgPool2d(3, 2, 1) for _ in self.enhancers]  # as `pyramid` does
+        ups = [enhancer.up for enhancer in self.enhancers]
+        deepest = nn.Sequential(*pools, self.coarse.layers, *ups, self.enhancers[-1].to_image)  # type: ignore[arg-type]
+        return reach(deepest, self.stride)
 
 
 def _halved_widths(coarse: Translator, count: int) -> list[int]:

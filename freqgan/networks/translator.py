@@ -54,18 +54,23 @@ def reach(network: nn.Module, stride: int) -> int:
     >>> reach(nn.Sequential(nn.Conv2d(1, 1, 4, 2, 1), nn.ConvTranspose2d(1, 1, 4, 2, 1)), 2)
     3
     """
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.AvgPool2d)]
     farthest = 0
     for pixel in range(stride):
         first = last = pixel
         for layer in reversed(layers):
-            kernel, step, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
+            kernel, step, padding = (_of_rows(size) for size in (layer.kernel_size, layer.stride, layer.padding))
             if isinstance(layer, nn.ConvTranspose2d):
                 first, last = -((kernel - 1 - first - padding) // step), (last + padding) // step
             else:
                 first, last = step * first - padding, step * last - padding + kernel - 1
         farthest = max(farthest, pixel - first, last - pixel)
     return farthest
+
+
+def _of_rows(size: int | str | tuple[int, ...]) -> int:
+    """A layer's kernel, stride or padding, which is as large for columns."""
+    return int(size[0] if isinstance(size, tuple) else size)
 
 
 def shorter_side(image_size: int | Sequence[int]) -> int:

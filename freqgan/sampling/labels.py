@@ -11,8 +11,9 @@ from torch import Tensor
 
 from freqgan import config
 from freqgan.callbacks import save_grid
-from freqgan.data import DataModule
+from freqgan.data import DataModule, ImageDataset
 from freqgan.data.given_labels import GivenLabels, GivenMap, MapReading
+from freqgan.data.layouts import AnyFit
 from freqgan.errors import UserError
 from freqgan.ops.palette import label_pictures
 from freqgan.runs.files import storage
@@ -53,12 +54,17 @@ def draw_labels(system: LabelToImage, settings: dict[str, Any], folder: Path) ->
     table_console().print(told)
 
 
-def given_labels(settings: Mapping[str, Any]) -> tuple[GivenLabels, MapReading]:
-    """The checked label maps, and how they are read: as in the run's training."""
+def map_reading(settings: Mapping[str, Any], fit: AnyFit | None) -> tuple[MapReading, ImageDataset]:
+    """How label maps are read, as in the run's training, and what it has learnt from."""
     stored = config.load_run(settings["run"], settings["allow_targets"], groups=["data"])
     data: DataModule = config.build(stored["data"], cache_dir=settings["paths"]["cache_dir"])
     dataset = data.unprepared("val")
-    reading = MapReading.of(dataset, settings["fit"])
+    return MapReading.of(dataset, fit), dataset
+
+
+def given_labels(settings: Mapping[str, Any]) -> tuple[GivenLabels, MapReading]:
+    """The checked label maps, and how they are read."""
+    reading, dataset = map_reading(settings, settings["fit"])
     labels, instances = (settings[name] and Path(settings[name]).expanduser() for name in ("labels", "instances"))
     given = GivenLabels(labels, instances, reading)
     given.check()

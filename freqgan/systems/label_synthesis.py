@@ -13,13 +13,12 @@ from torch import Tensor, nn
 from freqgan.errors import UserError
 from freqgan.networks import CoarseToFine
 from freqgan.ops.keyed_random import key
-from freqgan.ops.pyramid import pyramid
-from freqgan.ops.resample import resize
 from freqgan.systems.base import System
 from freqgan.systems.examples import Examples
+from freqgan.systems.label_drawing import drawn, given_for
 from freqgan.systems.label_inputs import LabelInputs
 from freqgan.systems.label_measuring import Synthesis, measure_synthesized
-from freqgan.systems.looks import Looks, clusters, features_of
+from freqgan.systems.looks import Looks, clusters
 from freqgan.systems.measuring import measure_translated
 from freqgan.systems.remembering import Remembering
 from freqgan.systems.rules import Batch, Rules, Scores, Weights
@@ -113,24 +112,14 @@ class LabelSynthesis(System, Remembering, ABC):
 
     def _results(self, batch: Batch, seeds: Sequence[int], weights: Weights, looks: Looks) -> Tensor:
         """One by one, since a network that looks at all of an image may look at the whole batch."""
-        given = {name: value.to(self.device) for name, value in batch.items() if isinstance(value, Tensor)}
-        results, encoder = [], self.generator.encoder
-        cuda = [self.device] if self.device.type == "cuda" else []
-        with self.kept_generator(weights), torch.random.fork_rng(cuda):
-            for number, condition in enumerate(self.inputs.condition(given).split(1)):
-                torch.manual_seed(key(seeds[number], "synthesis"))  # of a U-Net's dropout
-                if encoder is not None:
-                    regions = self.inputs.regions(given)[number : number + 1]
-                    condition = torch.cat((condition, features_of(encoder, regions, looks, seed=seeds[number])), 1)
-                results.append(self._image(condition))
-        return torch.cat(results).clamp(-1, 1)
-
-    def _image(self, given: Tensor) -> Tensor:
-        """By the enhancers that have been trained, and enlarged in place of the others."""
-        depth, (height, width) = int(self.generator.trained), given.shape[-2:]
-        inner = pyramid(given, len(self.generator.enhancers) - depth + 1)[-1]
-        image = self.generator(inner, depth=depth).float()
-        return image if image.shape[-2:] == (height, width) else resize(image, (height, width))
+        tensors = {name: value.to(self.device) for name, value in batch.items() if isinstance(value, Tensor)}
+        results = []
+        with self.kept_generator(weights):
+            for number, seed in enumerate(seeds):
+                sample = {name: value[number : number + 1] for name, value in tensors.items()}
+                given = given_for(self.generator, self.inputs, sample, looks=looks, seed=seed)
+                results.append(drawn(self.generator, given, seed=seed))
+        return torch.cat(results)
 
     def aim(self, wishes: Mapping[str, str]) -> None:
         """Refuses every wish: results follow from what they are made of."""
@@ -151,8 +140,8 @@ class LabelSynthesis(System, Remembering, ABC):
         strip = [x.expand(-1, max(len(given[0]), len(real[0])), -1, -1) for x in (given, results, real)]
         found = {"images": results, "input_result_target": torch.cat(strip, -1)}
         if self.generator.encoder is not None:
-            drawn = [self.sample(0, len(results), seed=key(seed, "looks", n)) for n in range(SHOWN_LOOKS)]
-            found["looks"] = torch.cat(drawn, -1)
+            several = [self.sample(0, len(results), seed=key(seed, "looks", n)) for n in range(SHOWN_LOOKS)]
+            found["looks"] = torch.cat(several, -1)
         return found
 
     def sample_ids(self, count: int, *, seed: int) -> list[str]:

@@ -60,6 +60,11 @@ def features_of(
     rows = []
     for region in ids.tolist():
         instance, label = divmod(region, MOST_LABELS)
-        drawn = key(seed, "look", region % MOST_REGIONS)  # keys are of no negative ids
-        rows.append(encoder.look(label, looks.get((label, instance), drawn)))
+        rows.append(encoder.look(label, look_of(label, instance, looks, seed=seed)))
     return torch.stack(rows)[inverse].permute(0, 3, 1, 2)
+
+
+def look_of(label: int, instance: int, looks: Looks, *, seed: int) -> int:
+    """The cluster that was chosen for an instance, or is drawn for it; counted round and round."""
+    drawn = key(seed, "look", (instance * MOST_LABELS + label) % MOST_REGIONS)  # keys are of no negative ids
+    return looks.get((label, instance), drawn)

@@ -60,7 +60,8 @@ def test_opaque_modes(mode):
     source = Image.fromarray(RGB, "LAB") if mode == "LAB" else Image.fromarray(RGB).convert(mode)
     form = "TIFF" if mode in ("CMYK", "YCbCr", "LAB") else "PNG"
     expected = source.convert("L" if mode in ("1", "L") else "RGB")
-    image = decode(encoded(source, form))
+    how = {"compression": "tiff_lzw"} if mode == "YCbCr" else {}  # Pillow 12 reads no uncompressed ones
+    image = decode(encoded(source, form, **how))
     assert image.mode == expected.mode
     # YCbCr is stored and read back through integers.
     assert np.abs(np.asarray(image, np.int64) - np.asarray(expected)).max() <= (2 if mode == "YCbCr" else 0)

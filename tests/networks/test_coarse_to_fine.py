@@ -7,7 +7,7 @@ from torch import nn
 
 from freqgan.errors import UserError
 from freqgan.networks import CoarseToFine, GlobalGenerator, InstanceEncoder, LocalEnhancer, UNet
-from tests.networks.translators import image
+from tests.networks.translators import image, positive
 
 SMALL = partial(GlobalGenerator, channels=8, halvings=2, blocks=1)
 
@@ -118,3 +118,29 @@ def test_any_translator_may_stand_alone() -> None:
 def test_one_image_does_not_depend_on_the_others() -> None:
     built, x = network(), image(3, 5, 16, 16)
     torch.testing.assert_close(built(x)[1:2], built(x[1:2]))
+
+
+@pytest.mark.parametrize("enhancers", [(), (1,), (1, 2)])
+def test_a_pixel_sees_as_far_as_the_halo_and_no_farther(enhancers: tuple[int, ...]) -> None:
+    coarse = partial(GlobalGenerator, channels=4, halvings=1, blocks=1, norm="batch")
+    built = positive(CoarseToFine(coarse=coarse, in_channels=2, enhancers=enhancers, norm="batch"))
+    halo, stride = built.halo, built.stride
+    assert halo is not None
+    assert stride == 2 << len(enhancers)
+    side = (2 * halo // stride + 4) * stride
+    seen = []
+    for pixel in range(side // 2, side // 2 + stride):
+        x = torch.zeros(1, 2, side, side, dtype=torch.float64, requires_grad=True)
+        built(x)[0, 0, pixel, pixel].backward()
+        assert x.grad is not None
+        rows = x.grad.abs().sum((0, 1, 3)).nonzero().flatten()
+        seen += [pixel - int(rows.min()), int(rows.max()) - pixel]
+    assert max(seen) == halo
+
+
+def test_with_statistics_of_the_whole_image_there_is_no_halo() -> None:
+    batch = partial(SMALL, norm="batch")
+    assert network(coarse=batch, norm="batch").halo is not None
+    assert network(coarse=batch, norm="instance").halo is None
+    assert network(coarse=SMALL, norm="batch").halo is None
+    assert network((), coarse=batch).halo is not None

@@ -1,9 +1,13 @@
 """Small networks of every kind, and what is true of all of them."""
 
+from typing import TypeVar
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from freqgan.networks import EncoderDecoder, GlobalGenerator, ResNetGenerator, Translator, UNet
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def small(name: str) -> Translator:
@@ -44,7 +48,7 @@ def image(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def positive(network: Translator) -> Translator:
+def positive(network: Network) -> Network:
     """In evaluation, with weights that let every dependence through: no ReLU is closed, nothing cancels."""
     for name, weight in network.double().eval().named_parameters():
         weight.data.fill_(0.01 if name.endswith("weight") else 0.1)
