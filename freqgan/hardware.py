@@ -132,6 +132,17 @@ class Hardware:
         last = self.memory_format == "channels_last" or (self.memory_format == "auto" and (self.bf16 or self.on_gpu))
         return torch.channels_last if last else torch.contiguous_format
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was settled here: device, processes in all, precision, layout, and whether networks are compiled."""
+        return {
+            "device": "gpu" if self.on_gpu else "cpu",
+            "processes": self.processes * self.nodes,
+            "precision": "bf16" if self.bf16 else "float32",
+            "memory_format": str(self.layout).removeprefix("torch.").removesuffix("_format"),
+            "compiled": self.compile,
+        }
+
     def apply(self, *, keep_memory: bool = True) -> None:
         """Sets threads, the allocator and determinism for this process.
 

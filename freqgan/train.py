@@ -41,7 +41,8 @@ def main(cfg: DictConfig) -> None:
     interruption = callbacks.Interruption()
     with session(run, choice), interruption.listening():
         if is_rank_zero():
-            facts = runs.provenance() | {"data_fingerprint": data.fingerprint()}
+            facts = runs.provenance() | {"data_fingerprint": data.fingerprint(), "computing": hardware.facts}
+            runs.tell_changes(run, choice, facts, settings)
             run.write_config(settings)
             run.write_record(**facts, name=settings["name"], seed=settings["seed"])
         while True:

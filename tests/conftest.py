@@ -25,6 +25,7 @@ PROMISES = (
 # Faults that have to be survived at least, so that the table cannot shrink unseen.
 LEAST = {
     ("resume", "kill -9 in a step"): 40,
+    ("resume", "kill -9 at a random moment"): 50,
     ("resume", "kill -9 in a row, grid, judgement or save"): 16,
     ("resume", "SIGTERM, SIGINT or SIGUSR1"): 10,
     ("checkpoint", "checkpoint cut or with a flipped bit"): 405,

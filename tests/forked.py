@@ -16,6 +16,7 @@ import torch.distributed as dist
 
 # Imported here so that no child has to.
 from freqgan import cli
+from freqgan.runs import RunDirectory, read_checkpoint
 from freqgan.systems import System
 
 # Of any model.
@@ -189,3 +190,16 @@ def tensors(value: Any, path: str = "") -> dict[str, Any]:
         if key not in ("seconds", "config"):
             leaves |= tensors(item, f"{path}/{key}")
     return leaves
+
+
+def rows(run: Path) -> list[dict[str, float]]:
+    """What a run has logged, without times."""
+    return [{k: v for k, v in row.items() if not k.startswith("time/")} for row in RunDirectory(run).metrics]
+
+
+def assert_same(run: Path, reference: Path) -> None:
+    """Two runs have logged the same and ended with the same bits."""
+    ours, theirs = (tensors(read_checkpoint(path / "checkpoints" / "last.ckpt")) for path in (run, reference))
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert rows(run) == rows(reference)

@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from freqgan.runs import RunDirectory, read_checkpoint
-from tests.forked import TINY, free_port, only_run, train
+from tests.forked import TINY, assert_same, free_port, only_run, train
 
 pytestmark = pytest.mark.slow
 
@@ -72,11 +73,29 @@ def test_two_processes_train_and_continue_as_one(tmp_path: Path, alone: dict[str
     status, output = finish(start(PROGRAM, tmp_path, *resume))
     assert status == 0, output
     assert output.count("resumed at 32 images from ") == 1
+    assert "differ in their last digits" not in output
     run = RunDirectory(only_run(tmp_path))
     assert run.state() == "finished"
     assert [row["images_seen"] for row in run.metrics if "train/generator/lr" in row] == [32, 64]
     for name, value in weights(run.path).items():
         torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-5)
+
+
+@pytest.mark.fault("resume", "two processes stopped or killed")
+def test_two_processes_that_are_killed_end_with_the_same_bits(tmp_path: Path) -> None:
+    whole, parts = (["budget.images=64", f"paths.run_dir={tmp_path / name}"] for name in ("whole", "parts"))
+    status, output = finish(start(PROGRAM, tmp_path, *whole))
+    assert status == 0, output
+    process = start(PROGRAM, tmp_path, *parts)
+    while not (tmp_path / "parts" / "checkpoints" / "images_32.ckpt").exists():
+        assert process.poll() is None, finish(process)
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert finish(process)[0] == -signal.SIGKILL
+    status, output = finish(start(PROGRAM, tmp_path, *parts, "resume=auto"))
+    assert status == 0, output
+    assert "resumed at " in output
+    assert_same(tmp_path / "parts", tmp_path / "whole")
 
 
 def test_processes_of_torchrun_share_one_run(tmp_path: Path, one: Path, alone: dict[str, torch.Tensor]) -> None:
@@ -126,6 +145,19 @@ def test_no_process_outlives_the_first(tmp_path: Path, sign: str) -> None:
     # Its output ends when the last process that holds it does.
     assert finish(process)[0] == -signal.SIGKILL
     assert RunDirectory(only_run(tmp_path)).state() == "killed"
+
+
+def test_one_process_goes_on_with_what_two_began(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
+    status, output = finish(start(PROGRAM, tmp_path, "budget.images=32"))
+    assert status == 0, output
+    resume = ["budget.images=64", "resume=auto", "resume_override=[budget.images]"]
+    status, output = train(tmp_path, *STEPS, *resume)
+    assert status == 0, output
+    run = RunDirectory(only_run(tmp_path))
+    assert run.record["resumed"] == [{"at": 32, "changed": {"processes": [2, 1]}}]
+    assert "processes was 2, now 1" in " ".join(output.split())
+    for name, value in weights(run.path).items():
+        torch.testing.assert_close(value, alone[name], rtol=0, atol=1e-5)
 
 
 @pytest.mark.fault("divergence", "NaN or infinity")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from freqgan.callbacks import CheckpointStore, Evaluation, Journal, checkpoint_store, evaluation, sample_grid
 from freqgan.runs import RunDirectory, files, read_checkpoint
 from freqgan.systems import FrequencyGAN, System, moving_average
-from tests.forked import only_run, signal_at, tensors, train
+from tests.forked import assert_same, only_run, signal_at, tensors, train
 from tests.models import MODELS, with_encoders
 
 BUDGET = ["budget.images=64", "checkpoint.every_images=12", "samples.every_images=1000", "log_every_steps=3"]
@@ -31,21 +31,6 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return only_run(folder)
 
 
-def final(run: Path) -> dict[str, object]:
-    return tensors(read_checkpoint(run / "checkpoints" / "last.ckpt"))
-
-
-def rows(run: Path) -> list[dict[str, float]]:
-    return [{k: v for k, v in row.items() if not k.startswith("time/")} for row in RunDirectory(run).metrics]
-
-
-def assert_same(run: Path, reference: Path) -> None:
-    ours, theirs = final(run), final(reference)
-    assert ours.keys() == theirs.keys()
-    assert [name for name in ours if ours[name] != theirs[name]] == []
-    assert rows(run) == rows(reference)
-
-
 @pytest.mark.parametrize("point", [0, 1, 2])
 @pytest.mark.fault("resume", "kill -9 in a step")
 def test_killed_and_continued(tmp_path: Path, uninterrupted: Path, point: int) -> None:
@@ -57,6 +42,29 @@ def test_killed_and_continued(tmp_path: Path, uninterrupted: Path, point: int) -
     assert status == 0, output
     assert f"resumed at {step * 4 // 12 * 12} images from" in output.replace("\n", " ") or step * 4 < 12
     assert_same(only_run(tmp_path), uninterrupted)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ([], {}),
+        (["hardware.threads=2"], {"threads": [1, 2]}),
+        (["data.batch_size=8", "resume_override=[data.batch_size]"], {"data.batch_size": [4, 8]}),
+        (["hardware.memory_format=channels_last"], {"memory_format": ["contiguous", "channels_last"]}),
+    ],
+    ids=["as it was", "threads", "batch size", "layout"],
+)
+def test_what_can_no_longer_be_exact_is_told(tmp_path: Path, change: list[str], told: dict[str, list[object]]) -> None:
+    plain = [*BUDGET, "hardware.precision=float32"]
+    status, output = train(tmp_path, *plain, before=signal_at(7))
+    assert status == -signal.SIGKILL, output
+    status, output = train(tmp_path, *plain, "resume=auto", *change)
+    assert status == 0, output
+    run, words = RunDirectory(only_run(tmp_path)), " ".join(output.split())
+    assert run.record["resumed"] == [{"at": 24, "changed": told}]
+    assert ("will differ in their last digits" in words) == bool(told)
+    assert all(f"{name} was {old!r}, now {new!r}" in words for name, (old, new) in told.items())
+    assert run.record["images_seen"] == 64
 
 
 @pytest.mark.slow

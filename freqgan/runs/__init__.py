@@ -2,6 +2,7 @@
 
 from freqgan.runs.cells import Cells
 from freqgan.runs.directory import RunDirectory, last_metric, runs_under
+from freqgan.runs.exactness import tell_changes
 from freqgan.runs.files import copy_whole, read_checkpoint, verify_checkpoint, write_checkpoint, write_json
 from freqgan.runs.provenance import provenance, versions
 from freqgan.runs.report import report
@@ -22,6 +23,7 @@ __all__ = [
     "report",
     "runs_under",
     "settle",
+    "tell_changes",
     "verify_checkpoint",
     "versions",
     "write_checkpoint",
