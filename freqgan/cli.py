@@ -4,6 +4,7 @@ A verb is one entry of `VERBS`, a module with `main(cfg)`, a primary config `con
 `freqgan.config.schema`. Nothing heavy is imported before a verb runs.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -11,8 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from freqgan import usage
-from freqgan.errors import FreqganError, UserError
+from freqgan.errors import FreqganError, StorageError, UserError
 from freqgan.suggest import hint
+from freqgan.terminal import tell
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -155,10 +159,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        sys.stderr.write("freqgan: interrupted\n")
+        tell("freqgan: interrupted\n")
         return 130
     except Exception as error:
         return report(error)
+    finally:
+        give_up_streams()
 
 
 def dispatch(arguments: list[str]) -> int:
@@ -191,15 +197,28 @@ def dispatch(arguments: list[str]) -> int:
 def report(error: Exception) -> int:
     """Writes an error to stderr, with a traceback if it is unexpected; returns its exit status."""
     if isinstance(error, FreqganError):
-        sys.stderr.writelines(f"freqgan: {line}\n" for line in str(error).splitlines())
+        tell("".join(f"freqgan: {line}\n" for line in str(error).splitlines()))
         return error.exit_status
     if isinstance(error, BrokenPipeError):
-        # Whoever read stdout has left: the interpreter must not write to it at its exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
-    sys.stderr.write("".join(traceback.format_exception(error)))
-    sys.stderr.write(f"freqgan: unexpected {type(error).__name__}: {error}\n")
+    if isinstance(error, OSError) and error.errno in FULL:
+        tell(f"freqgan: the output could not be written ({error})\n")
+        return StorageError.exit_status
+    tell("".join(traceback.format_exception(error)))
+    tell(f"freqgan: unexpected {type(error).__name__}: {error}\n")
     return 1
+
+
+def give_up_streams() -> None:
+    """Throws away what stdout and stderr do not take, for a reader has left or a disk is full.
+
+    The interpreter must not try again at its exit, which would give the exit status another meaning.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

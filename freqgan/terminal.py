@@ -3,7 +3,8 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freqgan.launcher import is_rank_zero
@@ -25,6 +26,29 @@ def log_to(handler: logging.Handler) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         handler.close()
+
+
+class LogFile(logging.FileHandler):
+    """A log on a disk that may be full: it says so once, and stops nothing."""
+
+    def __init__(self, path: Path) -> None:
+        """Takes a file that is opened with the first line."""
+        super().__init__(path, delay=True)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self.told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Called where a line could not be written."""
+        if not self.told:
+            self.told = True
+            tell(f"{self.baseFilename} could not be written ({sys.exception()}): what is missing there is here alone\n")
+
+
+def tell(words: str) -> None:
+    """Writes to stderr, which may lead to a disk that is full: the exit status has to tell then."""
+    with suppress(OSError):
+        sys.stderr.write(words)
+        sys.stderr.flush()
 
 
 def stderr_handler() -> logging.Handler:

@@ -2,7 +2,9 @@
 
 import errno
 import math
+import resource
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import torch
 from freqgan.callbacks import CheckpointStore
 from freqgan.runs import RunDirectory, read_checkpoint
 from freqgan.systems import FrequencyGAN, System
-from tests.forked import only_run, signal_at, tensors, train
+from tests.forked import assert_same, only_run, signal_at, tensors, train
 
 BUDGET = ["transform=identity", "budget.images=32", "checkpoint.every_images=4", "samples.every_images=1000"]
 Fault = Callable[[], None]
@@ -228,3 +230,54 @@ def test_a_full_disk_at_the_start_shows_at_once(tmp_path: Path) -> None:
     run, _ = failed(tmp_path, 74, fault=full_at(1))
     assert list((run.path / "checkpoints").iterdir()) == []
     assert run.metrics == []
+
+
+def no_file_above(share: float, step: int) -> Fault:
+    """From a step on, the system lets no file of this process grow beyond a share of a checkpoint, as a quota does."""
+
+    def limit(system: Any) -> None:
+        folder = next(callback.folder for callback in system.trainer.callbacks if isinstance(callback, CheckpointStore))
+        most = int((folder / "last.ckpt").stat().st_size * share)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    return at_step(step, limit)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+@pytest.mark.fault("logging", "full disk")
+def test_a_full_disk_behind_stdout_and_stderr_lets_a_run_end(tmp_path: Path) -> None:
+    def redirect() -> None:
+        sys.stdout = sys.stderr = open("/dev/full", "w", buffering=1)  # noqa: SIM115 (for the rest of the process)
+
+    status, _ = train(tmp_path, *BUDGET, before=redirect)
+    assert status == 74
+    run = RunDirectory(only_run(tmp_path))
+    assert (run.state(), run.record["images_seen"]) == ("finished", 32)
+
+
+def assert_goes_on_as_if_nothing_had_happened(folder: Path) -> None:
+    status, output = train(folder, *BUDGET, "resume=auto")
+    assert status == 0, output
+    whole = folder / "whole"
+    status, output = train(folder, *BUDGET, f"paths.run_dir={whole}")
+    assert status == 0, output
+    assert_same(only_run(folder), whole)
+
+
+@pytest.mark.parametrize(("share", "step"), [(0.5, 2), (0.9, 6), (0.999, 3)])
+@pytest.mark.fault("checkpoint", "files beyond a limit of the system's")
+def test_a_quota_costs_what_came_since_the_last_checkpoint(tmp_path: Path, share: float, step: int) -> None:
+    run, line = failed(tmp_path, 74, fault=no_file_above(share, step))
+    assert "File too large" in line
+    assert max(checkpoints(run).values()) == 4 * (step - 1)  # every step has a checkpoint, that of this one is lost
+    assert_goes_on_as_if_nothing_had_happened(tmp_path)
+
+
+@pytest.mark.parametrize("step", [2, 6])
+@pytest.mark.fault("checkpoint", "files beyond a limit of the system's")
+def test_where_nothing_can_be_written_the_exit_status_tells(tmp_path: Path, step: int) -> None:
+    status, output = train(tmp_path, *BUDGET, before=no_file_above(0, step))
+    assert status == 74
+    assert "Traceback" not in output
+    assert max(checkpoints(RunDirectory(only_run(tmp_path))).values()) == 4 * (step - 1)
+    assert_goes_on_as_if_nothing_had_happened(tmp_path)

@@ -87,7 +87,7 @@ def test_two_processes_that_are_killed_end_with_the_same_bits(tmp_path: Path) ->
     status, output = finish(start(PROGRAM, tmp_path, *whole))
     assert status == 0, output
     process = start(PROGRAM, tmp_path, *parts)
-    while not (tmp_path / "parts" / "checkpoints" / "images_32.ckpt").exists():
+    while not (tmp_path / "parts" / "checkpoints" / "images_16.ckpt").exists():
         assert process.poll() is None, finish(process)
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)

@@ -17,7 +17,7 @@ from freqgan.errors import DivergedError, FreqganError, InterruptedRunError, Sto
 from freqgan.launcher import is_rank_zero
 from freqgan.runs.directory import RunDirectory
 from freqgan.runs.resume import Choice
-from freqgan.terminal import log_to
+from freqgan.terminal import LogFile, log_to
 
 TOLD = "FREQGAN_RUN"  # by rank zero to the processes that it starts: its id, the run, the checkpoint, its images
 ON_ALL = {InterruptedRunError: "interrupted", DivergedError: "diverged"}  # errors that come on every process at once
@@ -65,8 +65,7 @@ def session(run: RunDirectory, choice: Choice) -> Iterator[None]:
 
 @contextmanager
 def _leading(run: RunDirectory, choice: Choice) -> Iterator[None]:
-    file = logging.FileHandler(run.path / "train.log", delay=True)
-    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    file = LogFile(run.path / "train.log")
     with run.lock(), log_to(file):
         for stale in [*run.path.glob(".*.tmp"), *run.path.glob("*/.*.tmp")]:
             stale.unlink(missing_ok=True)
