@@ -36,6 +36,7 @@ LEAST = {
     ("foreign", "hostile or damaged checkpoint"): 154,
     ("foreign", "hostile stored config"): 87,
     ("foreign", "link out of a run"): 3,
+    ("logging", "server that fails"): 26,
     ("sweep", "job that fails, is killed or hangs"): 8,
 }
 COLUMNS = ("injected", "survived", "lost", "not run")

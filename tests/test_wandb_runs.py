@@ -11,8 +11,8 @@ import pytest
 
 from freqgan.runs import RunDirectory
 from freqgan.systems import System
-from tests.callbacks.wandb_server import KEY, WandbServer, alone, scalars, sync, versions, wandb_server
-from tests.forked import command, only_run, signal_at, train
+from tests.callbacks.wandb_server import FAULTS, KEY, WandbServer, alone, scalars, sync, versions, wandb_server
+from tests.forked import assert_same, command, only_run, signal_at, train
 
 __all__ = ["alone"]
 
@@ -118,3 +118,31 @@ def test_an_evaluation_afterwards_uses_the_checkpoint(tmp_path: Path, server: Wa
     status, output = command(["evaluate", f"images={tmp_path}", "data=scenes", "logger=wandb", *PROTOCOL[:3]], tmp_path)
     assert status == 2
     assert "logger shows what was measured on a run" in output
+
+
+@pytest.fixture(scope="module")
+def unlogged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that no server hears of."""
+    folder = tmp_path_factory.mktemp("unlogged")
+    status, output = train(folder, *SHORT, "logger=none", "budget.images=32")
+    assert status == 0, output
+    return only_run(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_start", [True, False], ids=["at the start", "in the middle"])
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.fault("logging", "server that fails")
+def test_no_fault_of_the_server_reaches_the_run(
+    tmp_path: Path, server: WandbServer, unlogged: Path, fault: str, at_start: bool
+) -> None:
+    server.fault, server.at_start = FAULTS[fault], at_start
+    bounds = ["logger.wandb.init_timeout=2", "logger.wandb.finish_timeout=2"]
+    begun = time.monotonic()
+    status, output = train(tmp_path, *SHORT, "budget.images=32", *bounds)
+    assert status == 0, output
+    assert time.monotonic() - begun < 40
+    assert server.faults
+    assert at_start or server.runs
+    assert "Traceback" not in output
+    assert_same(only_run(tmp_path), unlogged)

@@ -4,10 +4,12 @@ import gzip
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,7 +33,9 @@ class WandbServer(ThreadingHTTPServer):
         used: pairs of a run's id and the name of an artifact that it used.
         files: paths of the files that were uploaded.
         views: inputs of saved workspaces.
-        silent: takes requests and answers none, until it is cleared.
+        speaks: as long as it is cleared, requests are taken and none is answered.
+        fault: sends something else than the answer to a request, see `FAULTS`; `at_start` or once a run is known.
+        faults: how many were sent.
     """
 
     daemon_threads = True
@@ -46,6 +50,8 @@ class WandbServer(ThreadingHTTPServer):
         self.views: list[Values] = []
         self.speaks = threading.Event()
         self.speaks.set()
+        self.fault: Callable[[Handler], None] | None = None
+        self.at_start, self.faults = True, 0
 
     def answer(self, operation: str, values: Values) -> Values:
         """The data of a GraphQL answer."""
@@ -182,12 +188,58 @@ class Handler(BaseHTTPRequestHandler):
         return gzip.decompress(content) if self.headers.get("Content-Encoding") == "gzip" else content
 
     def _send(self, answer: Values) -> None:
-        content = json.dumps(answer).encode()
-        self.send_response(200)
+        if self.server.fault and (self.server.at_start or self.server.runs):
+            self.server.faults += 1
+            self.server.fault(self)
+        else:
+            self.reply(200, json.dumps(answer).encode())
+
+    def reply(self, status: int, content: bytes) -> None:
+        """Sends a whole answer."""
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+
+def hang_up(handler: Handler) -> None:
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def promise_more(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b'{"data"')
+    hang_up(handler)
+
+
+def dawdle(handler: Handler) -> None:
+    time.sleep(3)
+    handler.reply(200, b'{"data": {}}')
+
+
+def replying(status: int, content: bytes) -> Callable[[Handler], None]:
+    return lambda handler: handler.reply(status, content)
+
+
+FAULTS: dict[str, Callable[[Handler], None]] = {
+    "internal error": replying(500, b"oops"),
+    "bad gateway": replying(502, b"<html>bad gateway</html>"),
+    "key refused": replying(401, b'{"errors": [{"message": "user is not logged in"}]}'),
+    "not allowed": replying(403, b'{"errors": [{"message": "permission denied"}]}'),
+    "too many requests": replying(429, b'{"error": "rate limit exceeded"}'),
+    "out of quota": replying(200, b'{"errors": [{"message": "storage quota exceeded"}], "data": null}'),
+    "payment required": replying(402, b'{"error": "storage limit exceeded"}'),
+    "no JSON": replying(200, b"\xff\xfe<html>sign in to this network</html>"),
+    "other JSON": replying(200, b'[null, {"data": 7}]'),
+    "nothing": replying(200, b""),
+    "hangs up": hang_up,
+    "half an answer": promise_more,
+    "slow": dawdle,
+}
 
 
 @contextmanager
