@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from freqgan.data.captions import cleaned
 from freqgan.data.decode import printable
+from freqgan.data.opening import open_file
 from freqgan.errors import UserError
 
 CaptionLayout = Literal["folder", "coco", "cub"]
@@ -140,11 +141,12 @@ def _pairs(file: Path) -> Iterator[tuple[str, str]]:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        with open_file(file) as opened:
+            return opened.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{printable(str(file))} is not UTF-8 (byte {error.start}): save it as UTF-8") from error
     except OSError as error:
-        raise UserError(f"{printable(str(file))} cannot be read: {error.strerror}") from error
+        raise UserError(f"{printable(str(file))} cannot be read: {error.strerror or error}") from error
 
 
 def _sorted(folder: Path, pattern: str) -> list[Path]:

@@ -1,8 +1,9 @@
 """The one DataModule: it splits, checks, loads and converts the images of any source."""
 
-import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -15,14 +16,13 @@ from freqgan.data.cache import digest
 from freqgan.data.captions import Captioned
 from freqgan.data.domains import Domain, TwoDomains
 from freqgan.data.evaluation import chosen, converted, one_by_one
+from freqgan.data.quarantine import Quarantines
 from freqgan.data.ranges import to_signed_range
+from freqgan.data.requirements import refuse_empty, refuse_unfit, settings_problems
 from freqgan.data.splits import Split
 from freqgan.data.stage import Stage
-from freqgan.data.stream import FAILURE, Batch, Draws, EndlessBatches, TrainingStream, training_loader
+from freqgan.data.stream import FAILURE, FOUND, Batch, Draws, EndlessBatches, TrainingStream, training_loader
 from freqgan.errors import FreqganError, UserError
-
-_LISTED_SKIPS = 5
-_log = logging.getLogger(__name__)
 
 
 class DataModule(pl.LightningDataModule):
@@ -51,6 +51,7 @@ class DataModule(pl.LightningDataModule):
         num_workers: loading processes per training process; the batches are the same for any number.
         augment: changes training samples, or None.
         on_error: raise on unreadable files, or skip them: the next good one takes the place.
+        max_skipped: more skipped ones than this are an error: a share of a split, or if it is an integer, their number.
         cache_dir: where decoded images are kept.
         seed: of the order and the augmentation.
         draws: what training takes of the source, see `TrainingStream`; a model's own matter, so that it is no setting.
@@ -77,24 +78,17 @@ class DataModule(pl.LightningDataModule):
         num_workers: int = 0,
         augment: Stage | None = None,
         on_error: OnError = "raise",
+        max_skipped: int | float = 0.5,
         cache_dir: str | Path = "~/.cache/freqgan",
         seed: int = 0,
         draws: Draws = "single",
     ) -> None:
         super().__init__()
-        wrong = [("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("seed", seed, 0)]
-        wrong += [("scale", scale, 1), ("crops_per_image", crops_per_image, 1)]
-        problems = [f"data.{name}={got} must be at least {least}" for name, got, least in wrong if got < least]
-        for name, kind, own, of_val in (
-            ("low_root", "low images", low_root, val_low_root),
-            ("root_b", "images of domain B", root_b, val_root_b),
-        ):
-            if (own and val_root and not of_val) or (of_val and not (own and val_root)):
-                given = f"data.{name}={own}, data.val_root={val_root} and data.val_{name}={of_val}"
-                problems.append(
-                    f"{given}: data.val_root has {kind} just if data.root has: set all three, or two to null"
-                )
-        if problems:
+        least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 0), "seed": (seed, 0), "scale": (scale, 1)}
+        least["crops_per_image"] = crops_per_image, 1
+        roots = {"val_root": val_root, "low_root": low_root, "val_low_root": val_low_root}
+        roots |= {"root_b": root_b, "val_root_b": val_root_b}
+        if problems := list(settings_problems(least, roots)):
             raise UserError(*problems)
         self.source, self.root, self.val_root = source, root, val_root
         self.low_root, self.val_low_root = low_root, val_low_root
@@ -104,17 +98,25 @@ class DataModule(pl.LightningDataModule):
         self.batch_size, self.crops_per_image, self.num_workers = batch_size, crops_per_image, num_workers
         self.augment, self.seed, self.draws = augment, seed, draws
         self.images_seen = 0
+        self.quarantines = Quarantines(on_error, max_skipped)
         self._datasets: dict[Split, ImageDataset] = {}
 
     def prepare_data(self) -> None:
         """Do the heavy work of the source on one process per machine, before the others start."""
-        self.dataset("train")
-        self.dataset("val")
+        _ = self.dataset("train"), self.dataset("val")
 
     def setup(self, stage: str) -> None:
         """Make one training sample here and now: what would fail in a worker fails with a plain message."""
         if stage == "fit":
-            self._stream()[self.images_seen]
+            self.quarantines.note(self._stream()[self.images_seen].get(FOUND, ()))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was found bad since the run began, so that a resumed one leaves it out too."""
+        return {"quarantine": self.quarantines.state()} if self.quarantines.found else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Leaves out what `state_dict` names."""
+        self.quarantines.restore(state_dict["quarantine"])
 
     def dataset(self, split: Split) -> ImageDataset:
         """A split of the source, prepared; it may be empty.
@@ -131,17 +133,18 @@ class DataModule(pl.LightningDataModule):
                     f"data.num_classes={self.num_classes}, {name} has {wanted}: set data.num_classes={wanted}"
                 )
             dataset.prepare()
-            self._report_skipped(dataset)
+            told = self.trainer is None or self.trainer.is_global_zero
+            self.quarantines.prepared(split, len(dataset), dataset.skipped, told=told)
             self._datasets[split] = dataset
         return self._datasets[split]
 
     def unprepared(self, split: Split) -> ImageDataset:
         """A split of the source that nothing has been read of."""
-        own_folder = split == "val" and self.val_root is not None
+        own = split == "val" and self.val_root is not None
         return self.source(
-            root=self.val_root if own_folder else self.root,
-            low_root=self.val_low_root if own_folder else self.low_root,
-            root_b=self.val_root_b if own_folder else self.root_b,
+            root=self.val_root if own else self.root,
+            low_root=self.val_low_root if own else self.low_root,
+            root_b=self.val_root_b if own else self.root_b,
             split=split if self.val_root is None else "all",
             image_size=self.image_size,
             channels=self.channels,
@@ -150,23 +153,25 @@ class DataModule(pl.LightningDataModule):
             cache_dir=self.cache_dir,
         )
 
+    def sample(self, split: Split, index: int, *, domain: Domain | None = None) -> Sample:
+        """The sample of an index, or the one that stands in for it if it cannot be read; of one domain, or whole."""
+        dataset, part = self.dataset(split), f"{split} of B" if domain == "b" else split
+        length, read = len(dataset), dataset.__getitem__
+        if domain is not None and isinstance(dataset, TwoDomains):
+            length, read = dataset.lengths[domain == "b"], dataset.domain_a if domain == "a" else dataset.domain_b
+        quarantine = self.quarantines.of(part, length)
+        sample = quarantine.read(index, read)
+        self.quarantines.note(quarantine.taken())
+        return sample
+
     def train_dataset(self) -> ImageDataset:
         """The training images, at least a batch of them; of images to crop, at least one.
 
         Raises:
             UserError: fewer than that, or images of any size that nothing crops.
         """
-        dataset = self.dataset("train")
-        n, cropped = len(dataset), self.augment is not None and self.augment.crops
-        if dataset.any_size and not cropped:
-            name = type(dataset).__name__
-            fix = "set data.augment._target_=freqgan.data.AlignedCrops or choose data=image_folder"
-            raise UserError(f"data.source={name} has images of any size, and data.augment does not crop them: {fix}")
-        if isinstance(dataset, TwoDomains):
-            n = min(dataset.lengths)
-        if n < (1 if cropped else self.batch_size):
-            fix = f"set data.batch_size={n} or less, or add images" if n else "lower data.val_fraction or add images"
-            raise UserError(f"data.batch_size={self.batch_size} is more than the {n} training images: {fix}")
+        dataset, cropped = self.dataset("train"), self.augment is not None and self.augment.crops
+        refuse_unfit(dataset, batch_size=self.batch_size, cropped=cropped)
         return dataset
 
     def val_dataset(self) -> ImageDataset:
@@ -193,7 +198,7 @@ class DataModule(pl.LightningDataModule):
             raise UserError(f"data.source={name} has images of any size, wanted squares: choose data=image_folder")
         indices = chosen(len(dataset), limit)
         for start in range(0, len(indices), batch_size):
-            images = [dataset[index]["image"] for index in indices[start : start + batch_size]]
+            images = [self.sample(split, index)["image"] for index in indices[start : start + batch_size]]
             yield to_signed_range(torch.stack(images))
 
     def evaluation_pairs(self, split: Split, *, limit: int | None = None) -> Iterator[Batch]:
@@ -209,7 +214,7 @@ class DataModule(pl.LightningDataModule):
             limit: at most so many, chosen as by `evaluation_images`.
         """
         dataset = self._not_empty(split)
-        return one_by_one(dataset.__getitem__, chosen(len(dataset), limit), self.augment)
+        return one_by_one(partial(self.sample, split), chosen(len(dataset), limit), self.augment)
 
     def evaluation_domain(
         self, split: Split, domain: Domain, *, limit: int | None = None, targets: bool = False
@@ -234,8 +239,8 @@ class DataModule(pl.LightningDataModule):
             for pair in self.evaluation_pairs(split, limit=limit):
                 yield {"image": pair[own], "target": pair[other], "name": pair["name"]}
             return
-        read = dataset.domain_a if domain == "a" else dataset.domain_b
-        for sample in one_by_one(read, chosen(dataset.lengths[domain == "b"], limit), self.augment):
+        indices = chosen(dataset.lengths[domain == "b"], limit)
+        for sample in one_by_one(partial(self.sample, split, domain=domain), indices, self.augment):
             yield {"image": sample[own], "name": sample[own.replace("image", "name")]}
 
     def captions(self, split: Split) -> list[list[str]]:
@@ -247,10 +252,10 @@ class DataModule(pl.LightningDataModule):
         dataset = self.dataset(split)
         if not isinstance(dataset, Captioned):
             name = type(dataset).__name__
-            raise UserError(
-                f"data.source={name} has no captions: choose data=captioned_folder, openmoji, scenes or shards"
-            )
-        return [dataset.captions(index) for index in range(len(dataset))]
+            fix = "choose data=captioned_folder, openmoji, scenes or shards"
+            raise UserError(f"data.source={name} has no captions: {fix}")
+        quarantine = self.quarantines.of(split, len(dataset))
+        return [dataset.captions(quarantine.stand_in(index)) for index in range(len(dataset))]
 
     def fingerprint(self) -> str:
         """A name for exactly these training and validation samples, wherever they lie, and for how pairs are made."""
@@ -265,15 +270,14 @@ class DataModule(pl.LightningDataModule):
             UserError: the number of processes does not divide the batch.
         """
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        batches = EndlessBatches(
-            images_seen=self.images_seen, batch_size=self.batch_size, rank=rank, world_size=world_size
-        )
+        batches = EndlessBatches(self.images_seen, batch_size=self.batch_size, rank=rank, world_size=world_size)
         return training_loader(self._stream(), batches, num_workers=self.num_workers)
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Raise what went wrong in a loading process as it is; its own way of telling is a traceback."""
         if isinstance(error := batch.get(FAILURE), FreqganError):
             raise error
+        self.quarantines.note(batch.pop(FOUND, ()))
         return batch
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -282,18 +286,12 @@ class DataModule(pl.LightningDataModule):
 
     def _stream(self) -> TrainingStream:
         dataset, repeats = self.train_dataset(), self.crops_per_image
-        return TrainingStream(dataset, seed=self.seed, augment=self.augment, repeats=repeats, draws=self.draws)
+        stage, draws, quarantines = self.augment, self.draws, self.quarantines
+        return TrainingStream(
+            dataset, seed=self.seed, augment=stage, repeats=repeats, draws=draws, quarantines=quarantines
+        )
 
     def _not_empty(self, split: Split) -> ImageDataset:
         dataset = self.dataset(split)
-        if not (min(dataset.lengths) if isinstance(dataset, TwoDomains) else len(dataset)):
-            raise UserError(
-                f"split={split} has no image with data.val_fraction={self.val_fraction}: "
-                "set data.val_fraction=0.2 or data.val_root=<folder>, or evaluate another split"
-            )
+        refuse_empty(dataset, split, self.val_fraction)
         return dataset
-
-    def _report_skipped(self, dataset: ImageDataset) -> None:
-        if dataset.skipped and (self.trainer is None or self.trainer.is_global_zero):
-            listed = "; ".join(error.lines[0] for error in dataset.skipped[:_LISTED_SKIPS])
-            _log.warning("%d of %d images skipped (data.on_error=skip): %s", len(dataset.skipped), len(dataset), listed)

@@ -9,7 +9,7 @@ colour (`Header.loses_depth` tells).
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from freqgan.data.opening import most_bytes_of, open_file
 from freqgan.errors import UserError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
@@ -152,9 +153,11 @@ def decode_stored(file: str | Path | BinaryIO, *, name: str = "", max_pixels: in
 def _opened(file: str | Path | BinaryIO, name: str, max_pixels: int) -> Iterator[ImageFile.ImageFile]:
     name = name or (os.fspath(file) if isinstance(file, str | Path) else "<file>")
     try:
-        with _opening, _no_other_limit():
-            image = Image.open(file, formats=FORMATS)
-        with image:
+        with ExitStack() as stack:
+            if isinstance(file, str | Path):
+                file = stack.enter_context(open_file(file, most_bytes=most_bytes_of(max_pixels)))
+            with _opening, _no_other_limit():
+                image = stack.enter_context(Image.open(file, formats=FORMATS))
             if image.width * image.height > max_pixels:
                 size = f"{image.width}x{image.height}"
                 raise UnreadableImageError(name, f"{size} pixels, more than max_pixels={max_pixels}")
@@ -179,7 +182,8 @@ def _no_other_limit() -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return f"not one of {', '.join(FORMATS)}, or its header is broken"
-    return " ".join(str(error).split()) or type(error).__name__
+    said = error.strerror if isinstance(error, OSError) else None
+    return " ".join((said or str(error)).split()) or type(error).__name__
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

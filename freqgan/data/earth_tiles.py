@@ -15,6 +15,7 @@ from freqgan.data.cache import build_once, digest
 from freqgan.data.decode import MAX_PIXELS, decode
 from freqgan.data.label_classes import LabelClasses
 from freqgan.data.label_report import describe
+from freqgan.data.opening import stamp_of
 from freqgan.data.pixels import Pixels, as_tensor, whole_pixels, write_pixels
 from freqgan.data.tile_grid import TileGrid
 from freqgan.data.world_maps import country_instances, height_classes
@@ -81,7 +82,7 @@ class EarthTiles(ImageDataset):
         if missing := [path.name for path in paths if not path.is_file()]:
             fix = "set data.source.files=[picture,water,heights,countries]"
             raise UserError(f"data.root={self.root} has no {', '.join(missing)}: {fix}")
-        stamps = [(path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+        stamps = [stamp_of(path.stat()) for path in paths]
         key = digest(_VERSION, str(self.root.resolve()), self.files, stamps, self.heights, self.channels)
         directory = build_once(self.cache_dir / "earth_tiles" / key, self._read)
         self._maps = {kind: Pixels(directory / f"{kind}.npy") for kind in _KINDS}

@@ -7,13 +7,15 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from freqgan.data.decode import SUFFIXES, printable
+from freqgan.data.opening import stamp_of
 from freqgan.errors import UserError
 
 
 def list_images(root: Path, *, setting: str = "data.root") -> list[tuple[str, int, int]]:
     """Name below `root`, size and last change of every image file, in the order of the names.
 
-    Hidden files are left out. Links to folders are followed, but no folder is entered twice.
+    Hidden files are left out. Links to folders are followed, but no folder is entered twice. What is called as an image
+    and is a pipe or a link to nothing is listed, so that reading it reports it.
 
     Args:
         root: the folder.
@@ -25,34 +27,38 @@ def list_images(root: Path, *, setting: str = "data.root") -> list[tuple[str, in
     if not root.is_dir():
         raise UserError(_no_folder(root, setting))
     try:
-        files = sorted(_walk(root, "", set()))
-    except PermissionError as error:
-        raise UserError(
-            f"{setting}: folder {printable(str(error.filename))} may not be read: change its rights"
-        ) from error
+        files = sorted(_walk(root))
+    except OSError as error:
+        fix = "change its rights" if isinstance(error, PermissionError) else "start again when nobody changes it"
+        folder = printable(str(error.filename))
+        raise UserError(f"{setting}: folder {folder} cannot be read ({error.strerror}): {fix}") from error
     if not files:
         known = ", ".join(SUFFIXES)
         raise UserError(f"{setting}={root} holds no image, wanted files ending in {known}: set {setting}=<folder>")
     return files
 
 
-def _walk(folder: Path, prefix: str, entered: set[tuple[int, int]]) -> Iterator[tuple[str, int, int]]:
-    here = folder.stat()
-    if (here.st_dev, here.st_ino) in entered:
-        return
-    entered.add((here.st_dev, here.st_ino))
-    with os.scandir(folder) as entries:
-        visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    for entry in visible:
-        try:
-            status = entry.stat()
-        except OSError:  # a dangling link is listed, so that reading it reports it
-            status = None
-        if status is not None and stat.S_ISDIR(status.st_mode):
-            yield from _walk(folder / entry.name, f"{prefix}{entry.name}/", entered)
-        elif entry.name.lower().endswith(SUFFIXES) and (status is None or stat.S_ISREG(status.st_mode)):
-            size, changed = (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)) if status else (0, 0)
-            yield prefix + entry.name, size, changed
+def _walk(root: Path) -> Iterator[tuple[str, int, int]]:
+    entered, waiting = set[tuple[int, int]](), [(root, "")]
+    while waiting:
+        folder, prefix = waiting.pop()
+        here = folder.stat()
+        if (here.st_dev, here.st_ino) in entered:
+            continue
+        entered.add((here.st_dev, here.st_ino))
+        with os.scandir(folder) as entries:
+            visible = sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
+        below = []
+        for entry in visible:
+            try:
+                status = entry.stat()
+            except OSError:  # a link to nothing
+                status = None
+            if status is not None and stat.S_ISDIR(status.st_mode):
+                below.append((folder / entry.name, f"{prefix}{entry.name}/"))
+            elif entry.name.lower().endswith(SUFFIXES):
+                yield prefix + entry.name, *(stamp_of(status) if status else (0, 0))
+        waiting += reversed(below)  # of two ways to one folder, that of the first name is taken
 
 
 def _no_folder(root: Path, setting: str) -> str:

@@ -1,12 +1,13 @@
 """Reading every image of a folder once: what is unreadable, what the content is, the pixels themselves."""
 
-import hashlib
 import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeVar
 
@@ -17,8 +18,10 @@ from freqgan.data.cache import digest
 from freqgan.data.decode import Header, UnreadableImageError, decode, read_header
 from freqgan.data.id_maps import IdMaps
 from freqgan.data.layouts import Layout
+from freqgan.data.opening import Stamp, content_of, most_bytes_of, open_file, stamp_of
 
 _AHEAD = 2 * (os.cpu_count() or 1)  # files that are read before they are needed: whole photographs take memory
+_KEPT = 16  # digits of a file's hash: enough to tell that it is another one
 _Result = TypeVar("_Result")
 
 
@@ -35,6 +38,7 @@ class FolderScan:
         grey: number of files without colour.
         counts: pixels of each id, of every file in the order of the names, of label maps.
         palettes: number of different palettes that files have of their own, of label maps.
+        contents: the beginning of a hash of each file, in the order of the names.
     """
 
     content: str = ""
@@ -45,6 +49,7 @@ class FolderScan:
     grey: int = 0
     counts: list[dict[int, int]] = field(default_factory=list)
     palettes: int = 0
+    contents: list[str] = field(default_factory=list)
 
     @classmethod
     def load(cls, directory: Path) -> "FolderScan":
@@ -79,13 +84,35 @@ class FolderReader:
         except UnreadableImageError:
             return None
 
-    def pixels(self, name: str, *, depth: int, file: BinaryIO | None = None) -> np.ndarray:
-        """A file, already open or not, as the layout has it: uint8, or uint16 if the depth is 16."""
-        return self.layout.pixels(self._picture(name, file), depth=depth)
+    def pixels(self, name: str, *, depth: int, stamp: Stamp, content: str) -> np.ndarray:
+        """A file as the layout has it: uint8, or uint16 if the depth is 16.
 
-    def _picture(self, name: str, file: BinaryIO | None) -> Image.Image:
+        Args:
+            name: of the file.
+            depth: of all files.
+            stamp: of the file when it was listed.
+            content: what the scan keeps of its hash, which is told anew if the stamp is another one.
+
+        Raises:
+            UnreadableImageError: it is not there any more, or not what it was.
+        """
+        with self._file(name) as file:
+            pixels = self.layout.pixels(self._picture(name, file), depth=depth)
+            if stamp_of(os.fstat(file.fileno())) != stamp and content_of(file)[:_KEPT] != content:
+                raise UnreadableImageError(name, "it is not what it was when the folder was read")
+            return pixels
+
+    @contextmanager
+    def _file(self, name: str) -> Iterator[BufferedReader]:
+        try:
+            with open_file(self.root / name, most_bytes=most_bytes_of(self.max_pixels)) as file:
+                yield file
+        except OSError as error:
+            raise UnreadableImageError(name, error.strerror or str(error)) from error
+
+    def _picture(self, name: str, file: BinaryIO) -> Image.Image:
         read = decode if self.ids is None else self.ids.decode
-        image = read(file or self.root / name, name=name, max_pixels=self.max_pixels)
+        image = read(file, name=name, max_pixels=self.max_pixels)
         if name in self.boxes:
             left, top, right, bottom = self.boxes[name]
             cut = max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height)
@@ -94,21 +121,20 @@ class FolderReader:
             image = image.crop(cut)
         return image
 
-    def read(self, name: str, depth: int) -> "Reading":
-        """All that there is to know of a file."""
+    def read(self, name: str, depth: int, stamp: Stamp) -> "Reading":
+        """All that there is to know of a file, which had a stamp when it was listed."""
+        content = ""
         try:
-            with open(self.root / name, "rb") as file:
-                content = hashlib.file_digest(file, "blake2b").hexdigest()
-                file.seek(0)
-                try:
-                    picture = self._picture(name, file)
-                    pixels = self.layout.pixels(picture, depth=depth)
-                    known = self.ids.facts(picture, pixels) if self.ids is not None else {}
-                    return Reading(content, pixels, picture.size, grey=picture.mode != "RGB", **known)
-                except UnreadableImageError as error:
-                    return Reading(content, error)
-        except OSError as error:
-            return Reading("", UnreadableImageError(name, error.strerror or str(error)))
+            with self._file(name) as file:
+                content = content_of(file)
+                picture = self._picture(name, file)
+                pixels = self.layout.pixels(picture, depth=depth)
+                known = self.ids.facts(picture, pixels) if self.ids is not None else {}
+                if stamp_of(os.fstat(file.fileno())) != stamp and content_of(file) != content:
+                    raise UnreadableImageError(name, "it was changed while it was read")
+                return Reading(content, pixels, picture.size, grey=picture.mode != "RGB", **known)
+        except UnreadableImageError as error:
+            return Reading(content, error)
 
 
 class Reading(NamedTuple):
@@ -131,21 +157,25 @@ class Reading(NamedTuple):
     palette: str = ""
 
 
-def scan_folder(reader: FolderReader, names: Sequence[str], directory: Path, *, keep_bytes: float) -> None:
+def scan_folder(
+    reader: FolderReader, listing: Sequence[tuple[str, int, int]], directory: Path, *, keep_bytes: float
+) -> None:
     """Read every file once and leave `scan.json` and, if they fit, the pixels in a directory.
 
     Args:
         reader: reads the files.
-        names: the files, as rows of the pixels.
+        listing: name and stamp of the files, as rows of the pixels.
         directory: where to write.
         keep_bytes: no pixels are written if they would take more.
     """
+    names, stamps = [name for name, *_ in listing], {name: (size, changed) for name, size, changed in listing}
     scan, contents, palettes = FolderScan(depth=8 if reader.ids is None else 16), [], {""}
 
     def rows(pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
-        reads = _in_order(pool, lambda name: reader.read(name, scan.depth), names)
+        reads = _in_order(pool, lambda name: reader.read(name, scan.depth, stamps[name]), names)
         for name, (content, pixels, size, grey, counts, palette) in zip(names, reads, strict=True):
             contents.append((name, content))
+            scan.contents.append(content[:_KEPT])
             scan.sizes.append(size)
             scan.grey += grey
             if reader.ids is not None:

@@ -2,8 +2,8 @@
 
 import logging
 import os
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,10 @@ from freqgan.data.folder_listing import list_images
 from freqgan.data.folder_scan import FolderReader, FolderScan, scan_folder
 from freqgan.data.id_maps import IdMaps
 from freqgan.data.layouts import Layout
-from freqgan.data.splits import Split, belongs
+from freqgan.data.splits import Split, belongs, standing_in
 from freqgan.errors import UserError
 
-_SCAN_VERSION = 2
+_SCAN_VERSION = 3
 _LISTED_ERRORS = 10
 _log = logging.getLogger(__name__)
 
@@ -58,11 +58,12 @@ class ScannedFolder:
         self.root, self.setting, self.cache_limit_gib = root, setting, cache_limit_gib
         listing = list_images(root, setting=setting) if files is None else list(files)
         self.names = [name for name, *_ in listing]
+        self._stamps = np.array([stamp for _, *stamp in listing], np.int64)
         self._reader = FolderReader(root, layout, max_pixels, boxes or {}, ids)
         settings = [repr(layout), max_pixels, cache_limit_gib]
         settings += [setting for setting in (boxes, ids and repr(ids)) if setting]
         key = digest(_SCAN_VERSION, PIL.__version__, os.path.realpath(root), listing, *settings)
-        directory = build_once(cache.with_name(f"{cache.name}_{key}"), self._read_all)
+        directory = build_once(cache.with_name(f"{cache.name}_{key}"), partial(self._read_all, listing))
         self.scan = FolderScan.load(directory)
         self._kept = layout.open(directory)
 
@@ -72,10 +73,16 @@ class ScannedFolder:
         return self._kept is not None
 
     def pixels(self, row: int) -> np.ndarray:
-        """The picture of `names[row]` as the layout has it, not to be written to."""
+        """The picture of `names[row]` as the layout has it, not to be written to.
+
+        Raises:
+            UnreadableImageError: none is kept, and its file is not what it was when it was read first.
+        """
         if self._kept is not None:
             return self._kept[row]
-        return self._reader.pixels(self.names[row], depth=self.scan.depth)
+        size, changed = self._stamps[row].tolist()
+        content = self.scan.contents[row]
+        return self._reader.pixels(self.names[row], depth=self.scan.depth, stamp=(size, changed), content=content)
 
     def rows(
         self,
@@ -106,18 +113,18 @@ class ScannedFolder:
             for row, name in enumerate(self.names)
             if (split in ("all", sides[name]) if sides else belongs(groups.get(name, name), split, val_fraction))
         ]
-        good = [position for position, row in enumerate(rows) if self.names[row] not in unreadable]
+        good = [self.names[row] not in unreadable for row in rows]
         bad = [self.names[row] for row in rows if self.names[row] in unreadable]
         skipped = [UnreadableImageError(name, unreadable[name]) for name in bad]
-        if bad and (on_error == "raise" or not good):
+        if bad and (on_error == "raise" or not any(good)):
             listed = [error.lines[0] for error in skipped[:_LISTED_ERRORS]]
             total = f"{self.setting}={self.root} has {len(bad)} unreadable among {len(rows)} images"
             raise UserError(*listed, f"{total}: repair or remove them, or set data.on_error=skip")
-        return [rows[good[bisect_left(good, position) % len(good)]] for position in range(len(rows))], skipped
+        return standing_in(rows, good), skipped
 
-    def _read_all(self, directory: Path) -> None:
+    def _read_all(self, listing: Sequence[tuple[str, int, int]], directory: Path) -> None:
         _log.info("reading %d images of %s, once", len(self.names), self.root)
-        scan_folder(self._reader, self.names, directory, keep_bytes=self.cache_limit_gib * 2**30)
+        scan_folder(self._reader, listing, directory, keep_bytes=self.cache_limit_gib * 2**30)
         deep_colour = FolderScan.load(directory).deep_colour
         if deep_colour:
             _log.warning("%s: %d images have 16-bit colour, read at 8 bits", self.root, deep_colour)

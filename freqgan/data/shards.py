@@ -10,7 +10,7 @@ import io
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from freqgan.data.captions import Captioned, cleaned
 from freqgan.data.decode import MAX_PIXELS, UnreadableImageError, decode, decode_labels, printable
 from freqgan.data.pixels import as_tensor, square_labels, square_pixels
 from freqgan.data.shard_files import Shard, find_shards
-from freqgan.data.splits import belongs
+from freqgan.data.splits import belongs, standing_in
 from freqgan.data.tar_index import KINDS, SUFFIX, VERSION, TarIndex, scan
 from freqgan.errors import UserError
 
@@ -39,7 +39,7 @@ class Shards(ImageDataset, Captioned):
 
     Samples have "image"; "caption" and "class" if all pictures have a `.txt` or `.json`, or a `.cls`, of their
     name; and "label_map" from `.seg.png` where `num_classes` is set. Headers are read when a shard is indexed; a
-    picture that is damaged behind its header is found when it is first decoded.
+    picture that is damaged behind its header is an `UnreadableImageError` when it is decoded.
 
     Args:
         max_pixels: larger pictures count as unreadable.
@@ -120,35 +120,26 @@ class Shards(ImageDataset, Captioned):
     def _choose(self, unreadable: dict[str, str]) -> None:
         """Rows of the split, and those of them that cannot be read."""
         names = [os.fsdecode(name) for name in self._names.tolist()]
-        self._rows = np.array(
-            [row for row, name in enumerate(names) if belongs(name, self.split, self.val_fraction)], np.int64
-        )
-        self._bad = {row for row in self._rows.tolist() if names[row] in unreadable}
-        self.skipped = [UnreadableImageError(names[row], unreadable[names[row]]) for row in sorted(self._bad)]
-        if self._bad and self.on_error == "raise":
+        rows = [row for row, name in enumerate(names) if belongs(name, self.split, self.val_fraction)]
+        bad = [names[row] for row in rows if names[row] in unreadable]
+        self.skipped = [UnreadableImageError(name, unreadable[name]) for name in bad]
+        if bad and (self.on_error == "raise" or len(bad) == len(rows)):
             listed = [error.lines[0] for error in self.skipped[:_LISTED_ERRORS]]
-            total = f"data.root={self.pattern} has {len(self._bad)} unreadable among {len(self._rows)} images"
+            total = f"data.root={self.pattern} has {len(bad)} unreadable among {len(rows)} images"
             raise UserError(*listed, f"{total}: leave them out of the shards, or set data.on_error=skip")
+        self._rows = np.array(standing_in(rows, [names[row] not in unreadable for row in rows]), np.int64)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Sample:
-        for row in self._readable_from(index):
-            try:
-                return self._sample(row)
-            except UnreadableImageError as error:
-                if self.on_error == "raise":
-                    raise
-                _log.warning("%s: skipped (data.on_error=skip)", error.lines[0])
-                self._bad.add(row)
-        raise UserError(f"data.root={self.pattern} has no readable image among {len(self._rows)}")
+        return self._sample(int(self._rows[index]))
 
     def captions(self, index: int) -> list[str]:
         """Those of a sample, or of the one that stands in for it; its picture is not read."""
         if not self._has_captions:
             raise UserError(f"data.root={self.pattern}: not all pictures have captions, wanted <name>.txt or .json")
-        row = next(self._readable_from(index))
+        row = int(self._rows[index])
         return _captions(self._read(row, ("txt", "json")), self._name_of(row))
 
     def content(self) -> str:
@@ -173,13 +164,6 @@ class Shards(ImageDataset, Captioned):
             if (highest := int(sample["label_map"].max())) >= self.num_classes:
                 raise UserError(f"{printable(name)} has label {highest}, beyond data.num_classes={self.num_classes}")
         return sample
-
-    def _readable_from(self, index: int) -> Iterator[int]:
-        """The row of a sample, then those of the next ones, as far as they are known to be readable."""
-        for step in range(len(self._rows)):
-            row = int(self._rows[(index + step) % len(self._rows)])
-            if row not in self._bad:
-                yield row
 
     def _name_of(self, row: int) -> str:
         return f"{os.fsdecode(self._names[row])} of {self._shards[self._shard_of[row]].path}"

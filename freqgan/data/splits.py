@@ -5,6 +5,8 @@ An item keeps its side when others are added, removed or reordered, on any machi
 
 import hashlib
 import os
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Literal
 
 Split = Literal["train", "val", "all"]
@@ -29,3 +31,13 @@ def belongs(name: str, split: Split, val_fraction: float) -> bool:
         val_fraction: share of names that are validation, in [0, 1).
     """
     return split == "all" or (position(name) < val_fraction) == (split == "val")
+
+
+def standing_in(rows: Sequence[int], good: Sequence[bool]) -> list[int]:
+    """Rows with the next good one in place of each that is not; behind the last comes the first.
+
+    >>> standing_in([10, 11, 12, 13], [True, False, True, False])
+    [10, 12, 12, 10]
+    """
+    places = [place for place, is_good in enumerate(good) if is_good]
+    return [rows[places[bisect_left(places, place) % len(places)]] for place in range(len(rows) if places else 0)]

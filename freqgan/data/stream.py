@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.domains import TwoDomains
+from freqgan.data.quarantine import Found, Quarantine, Quarantines
 from freqgan.data.stage import Stage
 from freqgan.errors import FreqganError, UserError
 from freqgan.ops.keyed_random import key, permutation
@@ -23,6 +24,7 @@ from freqgan.ops.keyed_random import key, permutation
 Batch = dict[str, Any]  # a tensor or a list for each key of the samples, or a failure alone
 Draws = Literal["single", "paired", "unpaired"]  # what a model trains on: samples, pairs, or a picture of each domain
 FAILURE = "failure"  # of a loading process, on its way to the training process
+FOUND = "found"  # what a loading process has found bad, on the same way
 
 
 class TrainingStream(Dataset[Sample]):
@@ -37,6 +39,7 @@ class TrainingStream(Dataset[Sample]):
         repeats: how many samples in succession are of the same image, which is then read once.
         draws: `paired` and `unpaired` ones have "image" of domain A and "image_b" of B; an unpaired one has "index_b"
             too, and each picture is changed by itself.
+        quarantines: of what cannot be read; None is one of its own, which raises.
 
     Raises:
         UserError: the data set has no second domain, or no pairs, and they are wanted.
@@ -50,11 +53,12 @@ class TrainingStream(Dataset[Sample]):
         augment: Stage | None = None,
         repeats: int = 1,
         draws: Draws = "single",
+        quarantines: Quarantines | None = None,
     ) -> None:
         if draws not in get_args(Draws):
             raise UserError(f"data.draws={draws} must be one of {', '.join(get_args(Draws))}")
         self.dataset, self.augment, self.repeats = dataset, augment, repeats
-        self._parts = tuple(_parts(dataset, draws, seed))
+        self._parts = tuple(_parts(dataset, draws, seed, quarantines or Quarantines("raise", 0)))
         self._last: dict[str, tuple[int, Sample]] = {}
 
     def __getitem__(self, position: int) -> Sample:
@@ -66,14 +70,20 @@ class TrainingStream(Dataset[Sample]):
             if get_worker_info() is None:
                 raise
             return {FAILURE: error}
-        return {**drawn, "position": position}
+        found = [one for part in self._parts for one in part.quarantine.taken()]
+        return {**drawn, "position": position} | ({FOUND: found} if found else {})
+
+    def share(self) -> None:
+        """What one loading process finds bad, the others know of."""
+        for part in self._parts:
+            part.quarantine.share()
 
     def _drawn(self, part: "_Part", position: int) -> Sample:
         epoch, place = divmod(position // self.repeats, part.length)
         index = int(permutation(part.seed, part.order, epoch, part.length)[place])
         last, sample = self._last.get(part.order, (-1, {}))
         if last != index:
-            sample = part.read(index)
+            sample = part.quarantine.read(index, part.read)
             if self.repeats > 1:
                 self._last[part.order] = index, sample
         if self.augment is not None:
@@ -91,6 +101,7 @@ class _Part(NamedTuple):
         read: the one of an index.
         seed: of the order.
         augment_seed: of the augmentation.
+        quarantine: what of them cannot be read.
     """
 
     order: str
@@ -99,9 +110,10 @@ class _Part(NamedTuple):
     read: Callable[[int], Sample]
     seed: int
     augment_seed: int
+    quarantine: Quarantine
 
 
-def _parts(dataset: ImageDataset, draws: Draws, seed: int) -> Iterator[_Part]:
+def _parts(dataset: ImageDataset, draws: Draws, seed: int, quarantines: Quarantines) -> Iterator[_Part]:
     """Samples or pairs; or pictures of A, and pictures of B."""
     name, pairs = type(dataset).__name__, "as data=scenes data.source.domain=pair"
     if draws != "single" and not isinstance(dataset, TwoDomains):
@@ -111,10 +123,12 @@ def _parts(dataset: ImageDataset, draws: Draws, seed: int) -> Iterator[_Part]:
         raise UserError(f"data.source={name} has no pairs, and the model learns from pairs: {fix}")
     if draws == "unpaired" and isinstance(dataset, TwoDomains):
         a, b = dataset.lengths
-        yield _Part("order", "index", a, dataset.domain_a, seed, seed)
-        yield _Part("domain b", "index_b", b, dataset.domain_b, seed, key(seed, "domain b"))
+        in_a, in_b = quarantines.of("train", a), quarantines.of("train of B", b)
+        yield _Part("order", "index", a, dataset.domain_a, seed, seed, in_a)
+        yield _Part("domain b", "index_b", b, dataset.domain_b, seed, key(seed, "domain b"), in_b)
     else:
-        yield _Part("order", "index", len(dataset), dataset.__getitem__, seed, seed)
+        alone = quarantines.of("train", len(dataset))
+        yield _Part("order", "index", len(dataset), dataset.__getitem__, seed, seed, alone)
 
 
 class EndlessBatches(Sampler[list[int]]):
@@ -133,7 +147,7 @@ class EndlessBatches(Sampler[list[int]]):
         UserError: the processes cannot share the batch equally.
     """
 
-    def __init__(self, *, images_seen: int, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(self, images_seen: int, *, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
         if batch_size % world_size:
             below = batch_size - batch_size % world_size
             fix = f"{below} or {below + world_size}" if below else f"{world_size}"
@@ -156,6 +170,8 @@ def training_loader(stream: TrainingStream, batches: EndlessBatches, *, num_work
         batches: positions by batch.
         num_workers: worker processes; 0 loads in this one. The batches are the same for any number.
     """
+    if num_workers:
+        stream.share()
     return DataLoader(
         stream,
         batch_sampler=batches,
@@ -171,7 +187,9 @@ def collate(samples: list[Sample]) -> Batch:
     """Tensors stacked, integers as one int64 tensor, everything else as a list; the first failure stands for all."""
     if failed := [sample for sample in samples if FAILURE in sample]:
         return failed[0]
-    return {name: _collated([sample[name] for sample in samples]) for name in samples[0]}
+    found: list[Found] = [one for sample in samples for one in sample.pop(FOUND, [])]
+    batch = {name: _collated([sample[name] for sample in samples]) for name in samples[0]}
+    return batch | ({FOUND: found} if found else {})
 
 
 def _collated(values: list[Any]) -> Tensor | list[Any]:

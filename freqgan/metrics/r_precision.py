@@ -140,8 +140,8 @@ class CaptionPool:
 def pool_of(data: Any) -> CaptionPool:
     """The captions of the validation split, or of the training split where that is empty."""
     split = "val" if len(data.dataset("val")) else "train"
-    dataset = data.dataset(split)
-    classes = [int(dataset[index]["class"]) for index in range(len(dataset))] if "class" in dataset[0] else None
+    indices = range(len(data.dataset(split)))
+    classes = [int(data.sample(split, i)["class"]) for i in indices] if "class" in data.sample(split, 0) else None
     return CaptionPool(data.captions(split), classes)
 
 

@@ -27,7 +27,8 @@ NOT_COMPARED = (
     *("paths", "hardware", "logger", "callbacks", "resume", "resume_override", "tags", "group", "job_type"),
     "on_divergence",
 )
-NOT_COMPARED_OF_DATA = ("root", "val_root", "cache_dir", "num_workers")  # the fingerprint says what the data are
+# The fingerprint says what the data are.
+NOT_COMPARED_OF_DATA = ("root", "val_root", "cache_dir", "num_workers", "worker_timeout", "max_skipped")
 VERSIONS_COMPARED = ("freqgan", "torch", "torchvision", "pytorch-lightning", "numpy")
 
 

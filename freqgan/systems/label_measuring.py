@@ -69,7 +69,7 @@ def measure_synthesized(
     dataset = data.dataset(split)
 
     def result(number: int) -> Tensor:
-        batch = synthesis.completed(collate([dataset[number % len(dataset)]]))
+        batch = synthesis.completed(collate([data.sample(split, number % len(dataset))]))
         return synthesis.results(batch, [key(seed, "measured", number)])
 
     def drawn(first: int, count: int) -> Tensor:

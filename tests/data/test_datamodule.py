@@ -165,7 +165,7 @@ def test_skipped_files_are_logged_once_by_name(folder, tmp_path, caplog):
     data.setup("fit")
     data.train_dataset()
     assert caplog.text.count("5_broken.png") == 1
-    assert "1 of 11 images skipped" in caplog.text
+    assert "1 of 11 train images skipped" in caplog.text
     assert [error.name for error in data.train_dataset().skipped] == ["5_broken.png"]
 
 

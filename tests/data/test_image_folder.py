@@ -164,8 +164,12 @@ def test_strange_names_links_and_hidden_files(folder, tmp_path):
     picture(5).save(elsewhere / "linked.png")
     (root / "link").symlink_to(elsewhere)
     found = [os.fsencode(name) for name, *_ in list_images(root)]
-    assert sorted(found) == sorted([*names, b"link/linked.png"])
-    assert len(folder(root)) == 5
+    assert sorted(found) == sorted([*names, b"link/linked.png", b"pipe.png"])
+    dataset = folder(root, on_error="skip")
+    assert len(dataset) == 6
+    assert [str(error) for error in dataset.skipped] == [
+        "pipe.png cannot be read as an image: it is a pipe, wanted a file"
+    ]
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+"""What a data module refuses: settings that do not go together, and sets that training can make nothing of."""
+
+from collections.abc import Iterator, Mapping
+
+from freqgan.data.base import ImageDataset
+from freqgan.data.domains import TwoDomains
+from freqgan.data.splits import Split
+from freqgan.errors import UserError
+
+
+def settings_problems(numbers: Mapping[str, tuple[int, int]], roots: Mapping[str, str | None]) -> Iterator[str]:
+    """A line for each number below its least value, and for folders of one side of the split without the other's.
+
+    Args:
+        numbers: settings with their least values.
+        roots: `root`, `val_root` and the same of low images and of domain B.
+    """
+    for name, (got, least) in numbers.items():
+        if got < least:
+            yield f"data.{name}={got} must be at least {least}"
+    for name, kind in (("low_root", "low images"), ("root_b", "images of domain B")):
+        own, val, of_val = roots[name], roots["val_root"], roots[f"val_{name}"]
+        if (own and val and not of_val) or (of_val and not (own and val)):
+            given = f"data.{name}={own}, data.val_root={val} and data.val_{name}={of_val}"
+            yield f"{given}: data.val_root has {kind} just if data.root has: set all three, or two to null"
+
+
+def refuse_unfit(dataset: ImageDataset, *, batch_size: int, cropped: bool) -> None:
+    """A training set has at least a batch of images of one size; of images to crop, at least one.
+
+    Raises:
+        UserError: there are fewer, or they are of any size and nothing crops them.
+    """
+    n = min(dataset.lengths) if isinstance(dataset, TwoDomains) else len(dataset)
+    if dataset.any_size and not cropped:
+        name = type(dataset).__name__
+        fix = "set data.augment._target_=freqgan.data.AlignedCrops or choose data=image_folder"
+        raise UserError(f"data.source={name} has images of any size, and data.augment does not crop them: {fix}")
+    if n < (1 if cropped else batch_size):
+        fix = f"set data.batch_size={n} or less, or add images" if n else "lower data.val_fraction or add images"
+        raise UserError(f"data.batch_size={batch_size} is more than the {n} training images: {fix}")
+
+
+def refuse_empty(dataset: ImageDataset, split: Split, val_fraction: float) -> None:
+    """What is evaluated has at least one image.
+
+    Raises:
+        UserError: the split left none.
+    """
+    if not (min(dataset.lengths) if isinstance(dataset, TwoDomains) else len(dataset)):
+        raise UserError(
+            f"split={split} has no image with data.val_fraction={val_fraction}: "
+            "set data.val_fraction=0.2 or data.val_root=<folder>, or evaluate another split"
+        )
