@@ -54,6 +54,9 @@ class Data:
     def dataset(self, split: str) -> list[dict[str, Any]]:
         return [{}] * REAL
 
+    def sample(self, split: str, index: int) -> dict[str, Any]:
+        return {}
+
 
 class Odd(CaptionJudge):
     """Looks for odd numbers."""
