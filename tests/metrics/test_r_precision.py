@@ -46,6 +46,7 @@ def data(said: list[list[str]] = SAID, classes: list[int] | None = None, *, val:
     samples: list[dict[str, Any]] = [{} if classes is None else {"class": number} for number in classes or said]
     return SimpleNamespace(
         dataset=lambda split: samples if val or split == "train" else [],
+        sample=lambda split, index: samples[index],
         captions=lambda split: said if val or split == "train" else [],
     )
 
