@@ -41,6 +41,7 @@ class Verb:
 RUN = "run=outputs/frequency_gan/2026-01-31_12-00-00"
 SR_RUN = "run=outputs/branch_sr/2026-01-31_12-00-00"
 TRANSLATION_RUN = "run=outputs/pix2pix/2026-01-31_12-00-00"
+LABEL_RUN = "run=outputs/label_to_image/2026-01-31_12-00-00"
 TEXT_RUN = "run=outputs/staged_text_gan/2026-01-31_12-00-00"
 VERBS = {
     "train": Verb(
@@ -90,6 +91,14 @@ VERBS = {
             f"freqgan sample {RUN} reference=picture.png",
             f"freqgan sample {TEXT_RUN} captions='a red circle above a blue square' seeds=4",
             f"freqgan sample {TEXT_RUN} captions=captions.txt",
+        ),
+    ),
+    "edit": Verb(
+        "freqgan.edit",
+        "Opens a page on which label maps are painted, and shows what a run makes of them at once.",
+        (
+            f"freqgan edit {LABEL_RUN}",
+            f"freqgan edit {LABEL_RUN} labels=street.png 'things=[car, person]' port=8000",
         ),
     ),
     "upscale": Verb(

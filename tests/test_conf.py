@@ -39,6 +39,7 @@ ROOTS_OF = {
 }
 NEEDED_BY_VERB = {
     "pack": ["root=pictures", "output=shards"],
+    "edit": ["run=somewhere"],
     "upscale": ["run=somewhere", "input=photos", "output=large"],
     "translate": ["run=somewhere", "input=photos", "output=translated"],
 }

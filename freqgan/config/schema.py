@@ -131,17 +131,17 @@ class AfterTraining(Section):
 
     hardware: Node
     paths: Paths
-    run: str | None
     checkpoint: Text
     weights: Literal["ema", "raw"]
-    seed: Seed
-    output: str | None
     allow_targets: list[str]
 
 
 class Evaluate(AfterTraining):
     """Root of `evaluate`."""
 
+    run: str | None
+    seed: Seed
+    output: str | None
     data: Node
     metrics: Node
     logger: Nodes | None = None
@@ -153,6 +153,9 @@ class Evaluate(AfterTraining):
 class Sample(AfterTraining):
     """Root of `sample`."""
 
+    run: Text
+    seed: Seed
+    output: str | None
     n: Count
     target: str | None
     reference: str | None
@@ -164,14 +167,25 @@ class Sample(AfterTraining):
     seeds: Count
 
 
-class ImageToImage(Section):
-    """What verbs that put pictures through a run's generator have in common."""
+class Edit(AfterTraining):
+    """Root of `edit`."""
 
-    hardware: Node
-    paths: Paths
     run: Text
-    checkpoint: Text
-    weights: Literal["ema", "raw"]
+    seed: Seed
+    labels: Text | None
+    instances: Text | None
+    things: list[str | int] | None
+    step: Count | None
+    max_pixels: Count
+    max_mib: Count
+    host: Text
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+
+class ImageToImage(AfterTraining):
+    """What verbs that put pictures through a run's generator have in common; root of `upscale`."""
+
+    run: Text
     input: Text
     output: Text
     format: Literal["png", "keep"]
@@ -180,11 +194,6 @@ class ImageToImage(Section):
     tile: Count | None
     memory_mib: Count
     max_pixels: Count
-    allow_targets: list[str]
-
-
-class Upscale(ImageToImage):
-    """Root of `upscale`."""
 
 
 class Translate(ImageToImage):
@@ -268,7 +277,8 @@ ROOTS: Mapping[str, type[Section]] = {
     "plan": Train,
     "evaluate": Evaluate,
     "sample": Sample,
-    "upscale": Upscale,
+    "edit": Edit,
+    "upscale": ImageToImage,
     "translate": Translate,
     "export": Export,
     "compare": Compare,

@@ -201,6 +201,7 @@ class Editor:
             "revision": self._revision,
             "width": canvas.width,
             "height": canvas.height,
+            "origin": canvas.origin,
             "seed": canvas.seed,
             "undo": len(self.history.before),
             "redo": len(self.history.after),
