@@ -52,6 +52,8 @@ class ImageDataset(Dataset[Sample], ABC):
     """Values that label maps take, 0 included, but for 255, which is no label; None without label maps."""
     class_names: Sequence[str] = ()
     """Names of these values, where they have any."""
+    things: tuple[int, ...] = ()
+    """Those that are countable: connected parts are instances where there is no instance map."""
 
     def __init__(
         self,

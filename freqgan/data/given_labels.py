@@ -72,7 +72,7 @@ class MapReading:
         """
         if not isinstance(dataset, LabelFolder):
             classes = LabelClasses(dataset.num_classes, tuple(dataset.class_names))
-            return cls(classes, layout_of(fit or "crop", dataset.size, 1, labels=True))
+            return cls(classes, layout_of(fit or "crop", dataset.size, 1, labels=True), things=dataset.things)
         colors = read_palette(dataset.palette, dataset.root or Path()) if dataset.palette else None
         last = {kind: pattern.text.rpartition("/")[2] for kind, pattern in dataset.patterns.items() if kind != "images"}
         patterns = {kind: text for kind, text in last.items() if "{name}" in text}

@@ -41,6 +41,7 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
 
     num_classes = 1 + len(SHAPES)
     class_names = ("background", *SHAPES)
+    things = tuple(range(1, num_classes))
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ _POLICY = "; ".join(
         "font-src 'self' data:",
         "connect-src 'self'",
         "manifest-src 'self'",
-        "base-uri 'none'",
+        "base-uri 'self'",
         "form-action 'none'",
         "frame-ancestors 'none'",
     )

@@ -56,6 +56,7 @@ function introduce(told) {
     button.type = 'button';
     button.setAttribute('role', 'radio');
     button.dataset.label = number;
+    button.dataset.color = one.color;
     swatch.className = 'swatch';
     swatch.style.background = one.color;
     button.append(swatch, one.name);
@@ -91,7 +92,7 @@ function lay(before) {
   const { width, height } = state;
   const stacked = width > 1.4 * height;
   find('.planes').classList.toggle('stacked', stacked);
-  const room = Math.max(240, window.innerHeight - 300) / (stacked ? 2 : 1);
+  const room = Math.max(240, window.innerHeight - 250) / (stacked ? 2 : 1);
   zoom = Math.max(1, Math.min(8, Math.floor((2 * room) / height) / 2));
   for (const canvas of [...Object.values(planes), ...overs]) {
     const sharp = overs.includes(canvas) ? zoom : 1;

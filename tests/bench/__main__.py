@@ -8,7 +8,7 @@ from rich.table import Table
 
 PARTS = [
     *("start", "step", "bands", "text", "transforms", "data", "features", "upscale", "translation", "labels"),
-    *("compare", "parallel", "sweep"),
+    *("edit", "compare", "parallel", "sweep"),
 ]
 
 
