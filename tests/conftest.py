@@ -37,6 +37,12 @@ LEAST = {
     ("foreign", "hostile stored config"): 87,
     ("foreign", "link out of a run"): 3,
     ("logging", "server that fails"): 26,
+    ("edit", "path that is not needed"): 37,
+    ("edit", "request that is none"): 25,
+    ("edit", "malformed question"): 12,
+    ("edit", "bytes that are no request"): 100,
+    ("edit", "damaged or hostile label map"): 10,
+    ("edit", "page from elsewhere"): 11,
     ("sweep", "job that fails, is killed or hangs"): 8,
 }
 COLUMNS = ("injected", "survived", "lost", "not run")

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 from PIL import Image
 
-from freqgan import config
+from freqgan import config, edit
 from freqgan.config.application import compose
 from freqgan.edit import load_editor, things_of
 from freqgan.editing import Canvas
@@ -103,6 +104,14 @@ def test_what_is_not_of_it_is_refused(run: Path, tmp_path: Path) -> None:
     status, output = command(["edit", f"run={run}", "host=0.0.0.0"], tmp_path)
     assert (status, "name one, since" in output.replace("\n", " ")) == (2, True)
     assert "Traceback" not in output
+
+
+def test_without_the_page_s_packages_it_says_what_to_install(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "freqgan.editing.server", raising=False)
+    monkeypatch.delitem(sys.modules, "freqgan.editing.page", raising=False)
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(UserError, match=r"pip install 'freqgan\[edit\]'"):
+        edit.main(OmegaConf.create(settings(run)))
 
 
 def test_it_says_where_the_page_is_and_ends_at_ctrl_c(run: Path, tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def test_every_config_and_module_is_in_the_wheel(installed: Path) -> None:
     (wheel,) = installed.glob("freqgan-*.whl")
     with ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if name.startswith("freqgan/")}
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "freqgan").rglob("*.py")}
+    kinds = (".py", ".html", ".css", ".js")
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "freqgan").rglob("*") if path.suffix in kinds}
     configs = {f"freqgan/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
     assert inside == modules | configs
 
@@ -80,5 +81,6 @@ def test_two_steps_of_the_users_own_experiment(installed: Path, working_director
     assert run.record["git"] == {"commit": None, "dirty": None}
     assert yaml.safe_load((run.path / "config.yaml").read_text())["data"]["image_size"] == 16
     freqgan(installed, working_directory, "sample", f"run={run.path.relative_to(working_directory)}", "n=2")
-    assert len(list(run.path.glob("samples/seed1_*/*.png"))) == 3
+    assert len(list(run.path.glob("samples/seed1_*/*.png"))) == 2
+    assert len(list(run.path.glob("samples/seed1_*.png"))) == 1
     assert sorted(path.name for path in working_directory.iterdir()) == ["conf", "outputs"]

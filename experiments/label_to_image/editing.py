@@ -1,6 +1,6 @@
 """A session of editing in a headless browser, step by step as pictures of the page.
 
-    python experiments/label_to_image/editing.py run=<run> things=[car] --thing car --ground road --to <folder>
+    python experiments/label_to_image/editing.py run=<run> --thing car --ground road --to <folder>
 
 Chromium and its driver come from Debian's packages chromium and chromium-driver. Words with `=` go to `freqgan edit`.
 """

@@ -61,12 +61,13 @@ class Gate:
 
     Args:
         inside: what it guards.
+        component: Gradio's number of the component that every question goes to.
         hosts: names, with their port unless it is 80, that requests may call the server by.
         max_bytes: of a request's body.
     """
 
-    def __init__(self, inside: Application, *, hosts: Sequence[str], max_bytes: int) -> None:
-        self.inside, self.max_bytes = inside, max_bytes
+    def __init__(self, inside: Application, *, component: int, hosts: Sequence[str], max_bytes: int) -> None:
+        self.inside, self.component, self.max_bytes = inside, component, max_bytes
         self._hosts = {host.lower().encode() for host in hosts}
         self._origins = {b"http://" + host for host in self._hosts}
         self._inside_now = 0
@@ -121,7 +122,7 @@ class Gate:
             raise _Refusal(503, "too many ask at once")
         self._inside_now += 1
         try:
-            body = _question(await self._body(receive)) if scope["path"] == _ASK else b""
+            body = _question(await self._body(receive), self.component) if scope["path"] == _ASK else b""
             kept = [(name, value) for name, value in scope["headers"] if name.lower() in _PASSED]
             kept.append((b"content-length", str(len(body)).encode()))
             given = iter([{"type": "http.request", "body": body, "more_body": False}])
@@ -150,8 +151,8 @@ class Gate:
             raise _Refusal(408, f"more than {SECONDS:g} seconds") from error
 
 
-def _question(body: bytes) -> bytes:
-    """A question to a component, with nothing that Gradio would take for something else.
+def _question(body: bytes, component: int) -> bytes:
+    """What is asked of the one component, with nothing that Gradio would take for something else.
 
     It remembers something of every session, of which there is one for all.
     """
@@ -161,9 +162,10 @@ def _question(body: bytes) -> bytes:
         raise _Refusal(400, "no JSON") from error
     if not isinstance(asked, dict) or {*asked} != {"data", "component_id", "fn_name", "session_hash"}:
         raise _Refusal(400, "no question")
-    if asked["fn_name"] != "edit" or type(asked["component_id"]) is not int or not isinstance(asked["data"], dict):
+    if asked["fn_name"] != "edit" or not isinstance(asked["data"], dict):
         raise _Refusal(400, "no question")
-    return json.dumps(asked | {"session_hash": "page"}).encode()
+    passed = {"data": asked["data"], "component_id": component, "fn_name": "edit", "session_hash": "page"}
+    return json.dumps(passed).encode()
 
 
 def _marked(send: Send) -> Send:

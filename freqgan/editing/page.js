@@ -87,7 +87,7 @@ function use(name) {
   ring();
 }
 
-// Sizes of everything; what was in view stays there when the canvas grows to the left.
+// Sizes of everything; where the canvas has grown is what is in view.
 function lay(before) {
   const { width, height } = state;
   const stacked = width > 1.4 * height;
@@ -102,8 +102,7 @@ function lay(before) {
     canvas.style.height = `${height * zoom}px`;
   }
   const scroll = find('.scroll');
-  if (before && before.height === height && before.origin > state.origin) scroll.scrollLeft += (before.origin - state.origin) * zoom;
-  if (before && before.height === height && before.origin === state.origin && width > before.width) scroll.scrollLeft = scroll.scrollWidth;
+  if (before && before.height === height && width > before.width) scroll.scrollLeft = state.origin < before.origin ? 0 : scroll.scrollWidth;
 }
 
 function place(event) {

@@ -15,12 +15,15 @@ _HERE = Path(__file__).parent
 _FONTS = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]  # Gradio's own are fetched from elsewhere
 
 
-def application(editor: Editor, title: str) -> FastAPI:
+def application(editor: Editor, title: str) -> tuple[FastAPI, int]:
     """The page and what it needs, as an ASGI application that has no doors but those of `freqgan.editing.gate`.
 
     Args:
         editor: that it asks.
         title: of the page.
+
+    Returns:
+        The application, and Gradio's number of the component.
     """
 
     def edit(request: dict[str, object]) -> Reply:
@@ -28,7 +31,7 @@ def application(editor: Editor, title: str) -> FastAPI:
 
     html, css, js = ((_HERE / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
-        gr.HTML(
+        component = gr.HTML(
             html_template=html,
             css_template=css,
             js_on_load=js,
@@ -50,4 +53,4 @@ def application(editor: Editor, title: str) -> FastAPI:
         mcp_server=False,
         theme=Base(font=_FONTS, font_mono=["ui-monospace", "monospace"]),
     )
-    return app
+    return app, int(component._id)

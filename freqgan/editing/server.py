@@ -2,7 +2,7 @@
 
 import socket
 from contextlib import ExitStack
-from typing import Any, final
+from typing import Any, cast, final
 
 import uvicorn
 
@@ -42,8 +42,8 @@ class PageServer:
 
         def guarded() -> Application:
             """Made within the running loop: otherwise Gradio makes loops of its own, and does not close them."""
-            inside: Any = application(editor, title)
-            return Gate(inside, hosts=hosts, max_bytes=max_bytes)
+            inside, component = application(editor, title)
+            return Gate(cast(Application, inside), component=component, hosts=hosts, max_bytes=max_bytes)
 
         settings: dict[str, Any] = {"log_level": "error", "access_log": False, "server_header": False, "ws": "none"}
         bounds: dict[str, Any] = {"limit_concurrency": MOST_CONNECTIONS, "timeout_keep_alive": KEEP_ALIVE}

@@ -91,6 +91,10 @@ def test_the_canvas_grows_at_both_sides_until_it_says_why_not(page: Page, some: 
     page.click("[data-extend=right]")
     assert seen(page, "picture").shape == (22, 184, 3)
     assert page.status().startswith("184×22 pixels")
+    page.choose(CAR)
+    for x in (183.5, 0.5):  # wider than the window by now, and every column is reached
+        page.drag((x, 4.5))
+        assert some.canvas.at((x, 4.5))[0] == CAR
     page.click("[data-extend=right]")
     assert "192x22 pixels, more than max_pixels=4096" in page.status()
 
