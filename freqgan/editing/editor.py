@@ -67,7 +67,7 @@ class Editor:
         self._refuse_size(canvas.height, canvas.width)
         self.history = History(canvas)
         self.picture: Picture = materials.renderer.render(canvas)[0]
-        self._revision = 0
+        self._revision = time.time_ns() // 1_000_000  # none that a page can have from an editor before this one
         self._lock = threading.Lock()  # the network's weights are exchanged while it is used
 
     @property
@@ -95,6 +95,8 @@ class Editor:
     def _answered(self, request: asked.Request) -> Reply:
         match request:
             case asked.Show():
+                if request.revision == self._revision:
+                    return self._shown(NOTHING, NOTHING, 0.0)
                 return self._shown(None, None, 0.0) | {"about": self.about()}
             case asked.Download():
                 return {"png": data_uri(self._file(request), "image/png")}

@@ -27,6 +27,7 @@ async function answered(request) {
   if (reply.error) return say(reply.error, true);
   if (reply.png) return reply.png;
   if (reply.about) introduce(reply.about);
+  if (request.do === 'show' && !reply.whole) return;
   const before = state;
   const parts = await Promise.all(Object.keys(planes).map(async (name) => [name, reply[name], await picture(reply[name])]));
   state = reply;
@@ -64,7 +65,7 @@ function introduce(told) {
     button.onclick = () => choose(number);
     return button;
   }));
-  choose(Math.min(label, told.classes.length - 1));
+  mark(Math.min(label, told.classes.length - 1));
   const begin = find('[data-new]');
   const options = [['', 'Begin with …'], ['blank', 'A blank canvas of the chosen class'], ['file', 'A label map (PNG) …']];
   for (let n = 0; n < told.examples; n += 1) options.push([String(n), `Example ${n + 1} of the run`]);
@@ -74,9 +75,13 @@ function introduce(told) {
   find('[data-seed-group]').hidden = !told.varied;
 }
 
-function choose(number) {
+function mark(number) {
   label = number;
   all('[data-label]').forEach((one) => one.setAttribute('aria-checked', String(Number(one.dataset.label) === number)));
+}
+
+function choose(number) {
+  mark(number);
   use('paint');
 }
 
@@ -216,7 +221,9 @@ find('[data-seed]').onchange = (event) => ask({ do: 'seed', seed: Math.trunc(Num
 find('[data-dice]').onclick = () => ask({ do: 'seed', seed: Math.floor(Math.random() * 2 ** 31) });
 find('[data-new]').onchange = (event) => { begin(event.target.value); event.target.value = ''; };
 find('[data-file]').onchange = (event) => { if (event.target.files[0]) upload(event.target.files[0]); event.target.value = ''; };
-window.addEventListener('resize', () => { if (state) ask({ do: 'show' }); });
+window.addEventListener('resize', () => { if (state) { state.revision = null; ask({ do: 'show' }); } });
+// What others have drawn who have the page open too.
+setInterval(() => { if (state && !waiting && !stroke && !document.hidden) ask({ do: 'show' }); }, 2000);
 document.addEventListener('keydown', (event) => {
   if (event.target.matches('input, select, textarea')) return;
   const key = event.key.toLowerCase();

@@ -28,7 +28,7 @@ class _Request(BaseModel):
 
 
 class Show(_Request):
-    """All there is, and what can be done with it."""
+    """All there is, and what can be done with it; nothing, where the page shows it already."""
 
     do: Literal["show"]
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +105,17 @@ def test_begins_anew_with_an_example_or_a_blank_canvas(page: Page, some: Editor)
     assert seen(page, "labels").shape == (12, 16, 3)
     page.begin("blank")
     assert (some.canvas.labels == some.canvas.labels[0, 0]).all()
+
+
+def test_what_others_draw_is_seen_too(page: Page, some: Editor) -> None:
+    before, other = seen(page, "labels"), (int(some.canvas.labels[2, 2]) + 1) % 4
+    some.answer({"do": "paint", "points": [[2.5, 2.5]], "label": other, "radius": 1})
+    deadline = time.monotonic() + 20
+    while np.array_equal(seen(page, "labels"), before):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    page.settle()
+    assert np.array_equal(seen(page, "picture"), some.picture)
 
 
 def test_nothing_is_fetched_from_elsewhere(page: Page) -> None:

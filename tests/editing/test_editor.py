@@ -87,6 +87,23 @@ def test_a_page_that_shows_something_older_gets_everything() -> None:
     assert np.array_equal(other.picture, some.picture)
 
 
+def test_a_page_that_asks_again_is_told_what_is_new_alone() -> None:
+    some = editor()
+    one, other = Page(some), Page(some)
+    reply = one.ask(do="show")
+    assert (reply["whole"], reply["labels"], reply["picture"]) == (False, None, None)
+    other.ask(**EDITS[0])
+    one.ask(do="show")
+    assert np.array_equal(one.picture, some.picture)
+    assert np.array_equal(one.labels, other.labels)
+
+
+def test_a_page_of_an_editor_that_has_ended_is_not_taken_for_one_of_the_next() -> None:
+    old = Page(editor())
+    old.editor = editor(street(24, 32))
+    assert old.ask(do="show")["whole"]
+
+
 REFUSED: tuple[tuple[Any, str], ...] = (
     (None, "no such request"),
     ([], "no such request"),
