@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from freqgan.errors import UserError
 from freqgan.ops.components import FIRST_THING
 from freqgan.ops.instances import MOST_LABELS
 
@@ -21,6 +22,7 @@ Side = Literal["left", "right"]
 Place = tuple[float, float]
 """x and y in pixels from the upper left corner; pixel (0, 0) has its centre at (0.5, 0.5)."""
 
+MOST_WORK = 1 << 24  # pixels that are looked at for a stroke
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
@@ -80,6 +82,9 @@ class Canvas:
             points: of the line that the middle of the brush draws, at least one.
             label: the class.
             radius: of the brush, in pixels. The pixel that the middle lies in is always painted.
+
+        Raises:
+            UserError: the line goes to and fro so far that it would take seconds.
         """
         stroke = _stroke(points, radius, self.height, self.width)
         labels, instances = self.labels.copy(), self.instances.copy()
@@ -176,9 +181,12 @@ class Canvas:
 def _stroke(points: Sequence[Place], radius: float, height: int, width: int) -> Mask:
     """Pixels whose centres are no farther than the radius from a line, and those that its points lie in."""
     mask = np.zeros((height, width), bool)
-    for (x0, y0), (x1, y1) in zip(points, [*points[1:], points[-1]], strict=True):
-        top, bottom = (int(min(max(y, 0), height)) for y in (min(y0, y1) - radius - 1, max(y0, y1) + radius + 2))
-        left, right = (int(min(max(x, 0), width)) for x in (min(x0, x1) - radius - 1, max(x0, x1) + radius + 2))
+    lines = [
+        (a, b, _around(a, b, radius, height, width)) for a, b in zip(points, [*points[1:], points[-1]], strict=True)
+    ]
+    if sum((bottom - top) * (right - left) for *_, (top, bottom, left, right) in lines) > MOST_WORK:
+        raise UserError("this stroke is too long: draw it in several")
+    for (x0, y0), (x1, y1), (top, bottom, left, right) in lines:
         y, x = np.mgrid[top:bottom, left:right] + 0.5
         along, length = (x - x0) * (x1 - x0) + (y - y0) * (y1 - y0), (x1 - x0) ** 2 + (y1 - y0) ** 2
         share = np.clip(along / length, 0, 1) if length else np.zeros_like(x)
@@ -186,3 +194,11 @@ def _stroke(points: Sequence[Place], radius: float, height: int, width: int) -> 
         if 0 <= x0 < width and 0 <= y0 < height:
             mask[int(y0), int(x0)] = True
     return mask
+
+
+def _around(start: Place, end: Place, radius: float, height: int, width: int) -> tuple[int, int, int, int]:
+    """Rows and columns, from the first to behind the last, that the brush can reach between two places."""
+    (x0, x1), (y0, y1) = sorted((start[0], end[0])), sorted((start[1], end[1]))
+    top, bottom = (int(min(max(y, 0), height)) for y in (y0 - radius - 1, y1 + radius + 2))
+    left, right = (int(min(max(x, 0), width)) for x in (x0 - radius - 1, x1 + radius + 2))
+    return top, bottom, left, right

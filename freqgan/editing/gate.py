@@ -135,18 +135,18 @@ class Gate:
             self._inside_now -= 1
 
     async def _body(self, receive: Receive) -> bytes:
-        parts: list[bytes] = []
+        body = bytearray()
         try:
             async with asyncio.timeout(SECONDS):
                 while True:
                     message = await receive()
                     if message["type"] != "http.request":
                         raise _Refusal(400, "it broke off")
-                    parts.append(message.get("body", b""))
-                    if sum(map(len, parts)) > self.max_bytes:
+                    body += message.get("body", b"")
+                    if len(body) > self.max_bytes:
                         raise _Refusal(413, f"more than {self.max_bytes} bytes")
                     if not message.get("more_body", False):
-                        return b"".join(parts)
+                        return bytes(body)
         except TimeoutError as error:
             raise _Refusal(408, f"more than {SECONDS:g} seconds") from error
 

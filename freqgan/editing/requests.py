@@ -39,7 +39,7 @@ class Paint(_Request):
     do: Literal["paint"]
     points: Annotated[list[Place], Field(min_length=1, max_length=MOST_POINTS)]
     label: Annotated[int, Field(ge=0, le=255)]
-    radius: Annotated[float, Field(ge=0, le=512, allow_inf_nan=False)]
+    radius: Annotated[float, Field(ge=0, le=64, allow_inf_nan=False)]
 
 
 class Move(_Request):

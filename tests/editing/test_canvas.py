@@ -3,6 +3,7 @@ import pytest
 
 from freqgan.editing import Canvas
 from freqgan.editing.history import MOST, History
+from freqgan.errors import UserError
 from tests.editing.canvases import CAR, ROAD, SKY, THINGS, TREE, street
 
 
@@ -12,8 +13,8 @@ def test_a_stroke_paints_what_its_round_brush_goes_over_and_nothing_else() -> No
     y, x = np.mgrid[:20, :30] + 0.5
     for row in range(20):
         for column in range(30):
-            line = [(5.5 + 10 * t, 5.5 + 5 * t) for t in np.linspace(0, 1, 400)]
-            line += [(15.5, 10.5 + 6 * t) for t in np.linspace(0, 1, 400)]
+            line = [(5.5 + 10 * t, 5.5 + 5 * t) for t in np.linspace(0, 1, 120)]
+            line += [(15.5, 10.5 + 6 * t) for t in np.linspace(0, 1, 120)]
             distance = min(np.hypot(x[row, column] - a, y[row, column] - b) for a, b in line)
             if abs(distance - 2) > 0.01:
                 assert (after.labels[row, column] == ROAD) == (distance < 2), (row, column)
@@ -29,6 +30,12 @@ def test_a_stroke_outside_paints_nothing() -> None:
     before = street()
     after = before.painted([(-50, -50), (-40, -50)], ROAD, 3)
     assert np.array_equal(after.labels, before.labels)
+
+
+def test_a_stroke_that_would_take_long_is_refused() -> None:
+    zigzag = [(0.0, 0.0), (1000.0, 1000.0)] * 2000
+    with pytest.raises(UserError, match="draw it in several"):
+        Canvas.blank(1024, 1024, SKY).painted(zigzag, ROAD, 3)
 
 
 def test_a_stroke_of_a_countable_class_is_an_instance_of_its_own() -> None:
