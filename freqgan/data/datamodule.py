@@ -49,6 +49,7 @@ class DataModule(pl.LightningDataModule):
         batch_size: images per optimiser update over all processes.
         crops_per_image: samples in succession that are of the same image, each with draws of its own.
         num_workers: loading processes per training process; the batches are the same for any number.
+        worker_timeout: seconds after which loading processes that bring no batch end the run.
         augment: changes training samples, or None.
         on_error: raise on unreadable files, or skip them: the next good one takes the place.
         max_skipped: more skipped ones than this are an error: a share of a split, or if it is an integer, their number.
@@ -76,6 +77,7 @@ class DataModule(pl.LightningDataModule):
         batch_size: int = 64,
         crops_per_image: int = 1,
         num_workers: int = 0,
+        worker_timeout: int = 600,
         augment: Stage | None = None,
         on_error: OnError = "raise",
         max_skipped: int | float = 0.5,
@@ -85,7 +87,7 @@ class DataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 0), "seed": (seed, 0), "scale": (scale, 1)}
-        least["crops_per_image"] = crops_per_image, 1
+        least |= {"crops_per_image": (crops_per_image, 1), "worker_timeout": (worker_timeout, 1)}
         roots = {"val_root": val_root, "low_root": low_root, "val_low_root": val_low_root}
         roots |= {"root_b": root_b, "val_root_b": val_root_b}
         if problems := list(settings_problems(least, roots)):
@@ -96,7 +98,7 @@ class DataModule(pl.LightningDataModule):
         self.image_size, self.scale, self.channels, self.num_classes = image_size, scale, channels, num_classes
         self.val_fraction, self.on_error, self.cache_dir = val_fraction, on_error, cache_dir
         self.batch_size, self.crops_per_image, self.num_workers = batch_size, crops_per_image, num_workers
-        self.augment, self.seed, self.draws = augment, seed, draws
+        self.augment, self.seed, self.draws, self.worker_timeout = augment, seed, draws, worker_timeout
         self.images_seen = 0
         self.quarantines = Quarantines(on_error, max_skipped)
         self._datasets: dict[Split, ImageDataset] = {}
@@ -271,7 +273,8 @@ class DataModule(pl.LightningDataModule):
         """
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         batches = EndlessBatches(self.images_seen, batch_size=self.batch_size, rank=rank, world_size=world_size)
-        return training_loader(self._stream(), batches, num_workers=self.num_workers)
+        workers = {"num_workers": self.num_workers, "worker_timeout": self.worker_timeout}
+        return training_loader(self._stream(), batches, **workers)
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Raise what went wrong in a loading process as it is; its own way of telling is a traceback."""

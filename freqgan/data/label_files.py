@@ -52,7 +52,7 @@ class Pattern:
         expression = re.escape(self.text)
         for place, group in _PLACES.items():
             expression = expression.replace(place, group)
-        return re.compile(expression if self._has_suffix else rf"{expression}\.[^./]+")
+        return re.compile(expression if self._has_suffix else rf"{expression}\.[^./]+", re.DOTALL)
 
     @property
     def _has_suffix(self) -> bool:

@@ -109,9 +109,10 @@ class Shards(ImageDataset, Captioned):
                 _log.warning("%s: %d of %d pictures have %s: left out", self.pattern, count, len(entries), name)
         if self.num_classes is not None and missing.get("seg", len(entries)):
             lack = missing.get("seg", len(entries))
+            first = printable(next(entry.name for entry in entries if "seg" not in entry.parts))
             raise UserError(
                 f"data.num_classes={self.num_classes}, but {lack} of {len(entries)} pictures have no label map "
-                f"<name>.seg.png: set data.num_classes=null"
+                f"<name>.seg.png, as {first}: add them, or set data.num_classes=null"
             )
         twice = len(entries) - len(np.unique(self._names))
         if twice:

@@ -12,12 +12,13 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data import Dataset, Sampler, get_worker_info
 
 from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.domains import TwoDomains
 from freqgan.data.quarantine import Found, Quarantine, Quarantines
 from freqgan.data.stage import Stage
+from freqgan.data.watched_loader import WatchedLoader
 from freqgan.errors import FreqganError, UserError
 from freqgan.ops.keyed_random import key, permutation
 
@@ -162,23 +163,26 @@ class EndlessBatches(Sampler[list[int]]):
             yield list(range(start, start + self.local_size))
 
 
-def training_loader(stream: TrainingStream, batches: EndlessBatches, *, num_workers: int = 0) -> DataLoader[Sample]:
+def training_loader(
+    stream: TrainingStream, batches: EndlessBatches, *, num_workers: int = 0, worker_timeout: int = 600
+) -> WatchedLoader:
     """A loader without length that draws nothing from the global generators.
 
     Args:
         stream: samples by position.
         batches: positions by batch.
         num_workers: worker processes; 0 loads in this one. The batches are the same for any number.
+        worker_timeout: seconds after which worker processes that bring no batch are given up.
     """
     if num_workers:
         stream.share()
-    return DataLoader(
+    return WatchedLoader(
         stream,
+        patience=worker_timeout,
         batch_sampler=batches,
         num_workers=num_workers,
         collate_fn=collate,
         generator=torch.Generator(),
-        persistent_workers=num_workers > 0,
         pin_memory=torch.cuda.is_available(),
     )
 
