@@ -81,7 +81,7 @@ def run(
     except CANNOT_BE_COMPOSED as error:
         if isinstance(error, BrokenPipeError):
             raise
-        raise UserError(in_one_line(error, verb)) from error
+        raise UserError(in_one_line(_named(error, verb, request.hydra), verb)) from error
     finally:
         sys.argv = program
     return statuses[-1]
@@ -130,7 +130,22 @@ def compose(verb: str, arguments: Sequence[str], *, folder: str | None = None) -
         with hydra.initialize_config_dir(str(shipped_conf()), version_base="1.3"):
             return hydra.compose(verb, [*arguments, *searched])
     except CANNOT_BE_COMPOSED as error:
-        raise UserError(in_one_line(error, verb)) from error
+        raise UserError(in_one_line(_named(error, verb, arguments), verb)) from error
+
+
+def _named(error: BaseException, verb: str, arguments: Sequence[str]) -> BaseException:
+    """An error of Hydra's that does not say which override it means, as one that does."""
+    if type(error) is not ValueError:
+        return error
+    for count in range(1, len(arguments) + 1):
+        try:
+            with hydra.initialize_config_dir(str(shipped_conf()), version_base="1.3"):
+                hydra.compose(verb, [*arguments[:count]])
+        except ValueError:
+            return ValueError(f"{arguments[count - 1].lstrip('+')}: {error}")
+        except CANNOT_BE_COMPOSED:
+            break
+    return error
 
 
 def in_one_line(error: BaseException, verb: str) -> str:
@@ -153,6 +168,9 @@ def in_one_line(error: BaseException, verb: str) -> str:
         owners = words.choosing(absent[1])
         near = f"only in {', '.join(owners)}" if owners else hint(absent[1], words.defaults(verb))
         return f"{source}there is no {absent[1]} to override, {near}"
+    merged = re.match(r"Error merging override \+*(.+)", text)
+    if merged and "Cannot merge DictConfig with" in str(error.__cause__):
+        return f"{merged[1]}: wanted a mapping of keys to values"
     if isinstance(error.__cause__, OmegaConfBaseException | yaml.YAMLError):
-        return in_one_line(error.__cause__, verb)
+        return (f"{merged[1]}: " if merged else "") + in_one_line(error.__cause__, verb)
     return re.sub(r" (full_key|object_type|reference_type)[:=].*", "", text) or type(error).__name__
