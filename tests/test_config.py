@@ -10,7 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from freqgan import config
-from freqgan.config import rules
+from freqgan.config import rules, signature
 from freqgan.config.schema import Runs, Train, root_problems
 from freqgan.config.signature import node_problems
 from freqgan.config.stored import shipped_targets
@@ -94,6 +94,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> None:
     for thing in (Transform, Loss, Optim, Model, Staged, Folder, Plain, anything):
         setattr(module, thing.__name__, thing)
     monkeypatch.setitem(sys.modules, "example", module)
+    monkeypatch.setattr(signature, "KINDS", {"model": "example.Model"})
 
 
 NETWORK = {"_target_": "torch.nn.Conv2d", "_partial_": True, "padding": 1}
@@ -391,6 +392,21 @@ def test_check_collects_unset_unresolved_unknown_and_mistyped_values_in_one_erro
         "seed",
     ]
     assert "data.root has to be set: data.root=<value>" in caught.value.lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"model": {"_target_": "example.Loss"}}, "model: wanted Model, example.Loss builds something else"),
+        ({"model": {"_target_": "builtins.dict"}}, "model: wanted Model, builtins.dict builds something else"),
+        ({"model": {"norm": "none"}}, "model={'norm': 'none'}: wanted a mapping with _target_: choose an option of"),
+        ({"stop": {"patience": 2}}, "stop={'patience': 2}: wanted a mapping with _target_: choose an option of"),
+    ],
+)
+def test_check_asks_every_group_for_its_kind(changes: dict[str, Any], line: str) -> None:
+    with pytest.raises(UserError) as caught:
+        config.check(root(**changes))
+    assert any(found.startswith(line) for found in caught.value.lines), caught.value.lines
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from freqgan.config.rules import RULES
 from freqgan.config.schema import Section, Train, root_problems
-from freqgan.config.signature import node_problems
+from freqgan.config.signature import kind_problems, node_problems
 from freqgan.config.stored import check_stored, load_run
 from freqgan.config.targets import PARTS, build, build_data, build_model
 from freqgan.config.wording import Problem, join
@@ -33,7 +33,7 @@ def check(config: DictConfig | Mapping[str, Any], root: type[Section] = Train) -
     """
     plain, problems = _resolved(config)
     given = {"model": [name for name in PARTS if plain.get(name) is not None]}
-    problems += [*root_problems(plain, root), *node_problems(plain, given=given)]
+    problems += [*root_problems(plain, root), *kind_problems(plain), *node_problems(plain, given=given)]
     # The first finding at a path stands: what is not set is not mistyped as well.
     lines = [path + text for path, text in {problem.path: problem for problem in reversed(problems)}.values()]
     if not lines and issubclass(root, Train):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
+from freqgan.config.targets import TARGET
 from freqgan.config.wording import Problem, paths, problems
 
 
@@ -20,8 +21,15 @@ def _folder_name(name: str) -> str:
     return name
 
 
-Node = dict[str, Any]
-Nodes = dict[str, Node | None]
+def _names_what_it_builds(node: dict[str, Any]) -> dict[str, Any]:
+    if TARGET not in node:
+        raise ValueError(f"a mapping with {TARGET}: choose an option of the group, or name a class")
+    return node
+
+
+Node = Annotated[dict[str, Any], AfterValidator(_names_what_it_builds)]
+Option = Annotated[dict[str, Any], AfterValidator(lambda node: node and _names_what_it_builds(node))] | None  # {}: none
+Nodes = dict[str, Option]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
@@ -83,13 +91,13 @@ class Train(Section):
 
     data: Node
     model: Node
-    transform: Node | None = None
-    loss: Node | None = None
+    transform: Option = None
+    loss: Option = None
     optim: Node
     callbacks: Nodes | None = None
     logger: Nodes | None = None
-    metrics: Node | None = None
-    stop: Node | None = None
+    metrics: Option = None
+    stop: Option = None
     hardware: Node
     paths: Paths
 

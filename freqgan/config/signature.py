@@ -5,7 +5,7 @@ one. Nothing is built.
 """
 
 import inspect
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from functools import lru_cache, reduce
 from math import isnan
 from operator import or_
@@ -16,7 +16,7 @@ import typing_extensions
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
-from freqgan.config.targets import ARGUMENTS, PARTIAL, TARGET, TargetError, is_node, locate, parameters
+from freqgan.config.targets import ARGUMENTS, KINDS, PARTIAL, TARGET, TargetError, is_node, locate, parameters
 from freqgan.config.wording import Problem, join, keys, problems, show
 from freqgan.suggest import hint
 
@@ -44,6 +44,13 @@ def node_problems(
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         yield from node_problems(item, join(path, key), given=given)
+
+
+def kind_problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """One problem for each group of a root config that builds something of another kind than what is needed there."""
+    for group, kind in KINDS.items():
+        if is_node(config.get(group)):
+            yield from _built(config[group], group, locate(kind))
 
 
 def _one_node(node: Mapping[str, Any], path: str, given: Collection[str]) -> Iterator[Problem]:
@@ -127,6 +134,8 @@ def _built(node: Mapping[str, Any], path: str, annotation: Any) -> Iterator[Prob
         unlike = all(map(_is_plain_class, members)) and not issubclass(target, members)
     if unlike:
         yield Problem(path, f": wanted {_spell(annotation)}, {node[TARGET]} builds something else")
+    elif not node.get(PARTIAL) and isinstance(target, type) and all(get_origin(m) is Callable for m in members):
+        yield Problem(path, f": what needs it calls {node[TARGET]} itself, set {join(path, PARTIAL)}=true")
 
 
 def _is_plain_class(kind: Any) -> bool:

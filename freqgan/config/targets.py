@@ -17,6 +17,12 @@ from freqgan.suggest import hint
 
 TARGET, PARTIAL, ARGUMENTS = "_target_", "_partial_", "_args_"
 PARTS = ("transform", "loss", "optim")  # groups that a model takes as built objects
+# What a group has to build: its options are classes of this kind, or functions.
+KINDS = {
+    "model": "freqgan.systems.System",
+    "data": "pytorch_lightning.LightningDataModule",
+    "hardware": "freqgan.hardware.Hardware",
+}
 
 
 class TargetError(Exception):

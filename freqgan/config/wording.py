@@ -143,6 +143,10 @@ def _place(error: ErrorDetails, value: Any) -> Place:
 
 
 def _at(value: Any, place: Place) -> Any:
+    """What stands at a place; None where nothing does, as behind the end of a list that is too short."""
     for key in place:
-        value = value.get(key) if isinstance(value, Mapping) else value[key]
+        if isinstance(value, list):
+            value = value[key] if isinstance(key, int) and key < len(value) else None
+        else:
+            value = value.get(key)
     return value
