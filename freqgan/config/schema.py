@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
-from freqgan.config.targets import TARGET
+from freqgan.config.targets import as_node
 from freqgan.config.wording import Problem, paths, problems
 
 
@@ -21,14 +21,8 @@ def _folder_name(name: str) -> str:
     return name
 
 
-def _names_what_it_builds(node: dict[str, Any]) -> dict[str, Any]:
-    if TARGET not in node:
-        raise ValueError(f"a mapping with {TARGET}: choose an option of the group, or name a class")
-    return node
-
-
-Node = Annotated[dict[str, Any], AfterValidator(_names_what_it_builds)]
-Option = Annotated[dict[str, Any], AfterValidator(lambda node: node and _names_what_it_builds(node))] | None  # {}: none
+Node = Annotated[dict[str, Any], AfterValidator(as_node)]
+Option = Annotated[dict[str, Any], AfterValidator(lambda node: node and as_node(node))] | None  # {}: none
 Nodes = dict[str, Option]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]

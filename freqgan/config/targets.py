@@ -34,6 +34,13 @@ def is_node(value: object) -> bool:
     return isinstance(value, Mapping) and TARGET in value
 
 
+def as_node(value: dict[str, Any]) -> dict[str, Any]:
+    """The value; raises a ValueError, in the words of the schema, unless it is a node."""
+    if not is_node(value):
+        raise ValueError(f"a mapping with {TARGET}: choose an option of the group, or name a class")
+    return value
+
+
 def locate(name: str) -> Any:
     """The class or function of a dotted name.
 
