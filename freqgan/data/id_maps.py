@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from freqgan.data.decode import MAX_PIXELS, UnreadableImageError, decode_stored
+from freqgan.data.opening import open_file
 from freqgan.errors import UserError
 from freqgan.ops.palette import label_colors
 
@@ -133,9 +134,10 @@ def read_palette(palette: str, root: Path) -> tuple[Color, ...]:
         return tuple((r, g, b) for r, g, b in label_colors(256).tolist())
     file = root / Path(palette).expanduser()
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        with open_file(file) as opened:
+            lines = opened.read().decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = (error.strerror or error) if isinstance(error, OSError) else "it is no text"
         raise UserError(f"data.source.palette={palette}: {file} cannot be read: {reason}") from error
     colors: dict[Color, int] = {}
     for number, line in enumerate(lines, 1):

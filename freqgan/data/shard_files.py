@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from freqgan.data.opening import open_file
 from freqgan.errors import StorageError, UserError
 
 _STAMPS = (
@@ -55,20 +56,23 @@ class Shard:
         """Bytes first … first + size.
 
         Raises:
-            StorageError: the file has gone, or become shorter, or cannot be reached.
+            StorageError: the file has gone, or been written to, or cannot be reached.
         """
         try:
             if self.local:
-                with open(self.path, "rb", buffering=0) as file:
+                with open_file(self.path) as file:
                     content = os.pread(file.fileno(), size, first)
+                    changed = str(os.fstat(file.fileno()).st_mtime) not in self.stamp.split()
             else:
-                content = _reach(self.url)[0].cat_file(self.path, start=first, end=first + size)
+                content, changed = _reach(self.url)[0].cat_file(self.path, start=first, end=first + size), False
         except Exception as error:  # file systems have errors of their own
             raise StorageError(f"{self.path} can no longer be read: {_in_one_line(error)}") from error
         if len(content) > size:
             raise StorageError(f"{self.path} comes whole when a part is asked for: set data.root=filecache::{self.url}")
         if len(content) < size:
             raise StorageError(f"{self.path} has become shorter than it was when it was indexed")
+        if changed:
+            raise StorageError(f"{self.path} has been written to since it was indexed: start again when nobody does")
         return content
 
     def beside(self, suffix: str) -> bytes | None:
@@ -143,6 +147,8 @@ def _found_by(url: str) -> list[Shard]:
     shards = []
     for path in paths:
         info = files.info(path)
+        if info.get("type", "file") not in ("file", "link"):
+            raise ValueError(f"it is a {info['type']}, wanted a file")
         stamp = " ".join(str(info[name]) for name in _STAMPS if info.get(name) is not None)
         shards.append(Shard(url, path, int(info["size"]), stamp, local))
     return shards
