@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
@@ -74,10 +75,16 @@ def png_with(kind: bytes, content: bytes, picture: Image.Image) -> bytes:
     return whole[:33] + chunk(kind, content) + whole[33:]
 
 
-def png_of(width: int, height: int, rows: bytes = b"") -> bytes:
+@cache
+def squeezed(zeros: int) -> bytes:
+    """So many zeros, compressed."""
+    return zlib.compress(bytes(zeros), 1)
+
+
+def png_of(width: int, height: int, zeros: int = 0) -> bytes:
     """A PNG of one bit per pixel that claims a size, and perhaps has it."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", squeezed(zeros)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
@@ -88,7 +95,7 @@ def _flipped(image: Image.Image) -> bytes:
 
 
 def _text_bomb(image: Image.Image) -> bytes:
-    return png_with(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2**26)), image)
+    return png_with(b"zTXt", b"Comment\0\0" + squeezed(2**26), image)
 
 
 def _float(image: Image.Image) -> bytes:
@@ -114,7 +121,7 @@ _BAD_BYTES: dict[str, Callable[[Image.Image], bytes]] = {
     "archive": lambda image: b"PK\x05\x06" + bytes(18),
     "size of nothing": lambda image: png_of(0, 16),
     "size that lies": lambda image: png_of(60000, 60000),
-    "bomb": lambda image: png_of(12000, 12000, bytes(1501 * 12000)),
+    "bomb": lambda image: png_of(12000, 12000, 1501 * 12000),
     "bomb in a text": _text_bomb,
     "numbers without a range": _float,
 }
