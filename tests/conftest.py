@@ -38,6 +38,7 @@ LEAST = {
     ("data", "loading process killed or stopped"): 19,
     ("data", "rights and races"): 25,
     ("config", "mistake on the command line"): 55,
+    ("config", "random mistake"): 600,
     ("foreign", "hostile or damaged checkpoint"): 154,
     ("foreign", "hostile stored config"): 87,
     ("foreign", "link out of a run"): 3,
@@ -48,6 +49,7 @@ LEAST = {
     ("edit", "bytes that are no request"): 100,
     ("edit", "damaged or hostile label map"): 10,
     ("edit", "page from elsewhere"): 11,
+    ("leaks", "a run of many steps and judgements"): 3,
     ("sweep", "job that fails, is killed or hangs"): 8,
 }
 COLUMNS = ("injected", "survived", "lost", "not run")

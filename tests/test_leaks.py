@@ -55,6 +55,7 @@ def watched(file: Path) -> Callable[[], None]:
         pytest.param(1000, 40, 2, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )
+@pytest.mark.fault("leaks", "a run of many steps and judgements")
 def test_nothing_grows(tmp_path: Path, steps: int, judgements: int, workers: int) -> None:
     images = 4 * steps
     status, output = train(
