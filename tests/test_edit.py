@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,17 @@ def test_it_says_where_the_page_is_and_ends_at_ctrl_c(run: Path, tmp_path: Path)
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     program = [sys.executable, "-m", "freqgan.cli", *words]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # Children of a shell's background job are born deaf to Ctrl-C.
+    pipes["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(program, cwd=tmp_path, **pipes) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         told = process.stdout.readline()
         assert told.startswith("open http://127.0.0.1:"), process.stderr.read()
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        try:
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
         assert "Traceback" not in process.stderr.read()
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before  # nothing is written into the run

@@ -372,7 +372,7 @@ CONFIGS: dict[str, tuple[str, Callable[[State], str], str]] = {
     "a text for a seed": ("load", at("seed", "x"), "seed=x: wanted a whole number"),
     "no model": ("load", at("model", ...), "model is missing"),
     "a list for a model": ("load", at("model", [1]), "model=[1]: wanted a mapping"),
-    "a model without a class": ("load", at("model", {}), "wanted one of freqgan.systems.System"),
+    "a model without a class": ("load", at("model", {}), "model={}: wanted a mapping with _target_"),
     "a metric for a model": ("load", at("model", {"_target_": "freqgan.metrics.NoEvaluation"}), "wanted one of"),
     "an unknown argument": ("load", at("model.zzz", 1), "model.zzz is unknown"),
     "a mistyped argument": ("load", at("model.latent_dim", "x"), "model.latent_dim=x: wanted a whole number"),

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from freqgan.metrics import higher_is_better
+from freqgan.ops.instances import derived
 from freqgan.runs import RunDirectory, read_checkpoint
 from freqgan.runs.stored import load_system
 from tests.forked import command, only_run, train
@@ -146,7 +147,8 @@ def test_a_picture_for_each_map_and_seed_and_a_sheet(run: RunDirectory, maps: Pa
     rows = torch.arange(16) * 20 // 16  # the nearest pixels of 20, at a size of 16
     picture = pixels(drawn / "0_seed5.png")
     assert picture.shape == (16, 16, 3)
-    expected = system.synthesize_labels(labels[rows][:, rows][None], seed=5)[0]
+    small = labels[rows][:, rows][None]
+    expected = system.synthesize_labels(small, derived(small, things=range(1, 9)), seed=5)[0]
     assert np.abs(picture.transpose(2, 0, 1) - (expected.numpy() + 1) * 127.5).max() <= 1
     with Image.open(tmp_path / "drawn.png") as sheet:
         assert sheet.size[0] == sheet.size[1]  # three maps, each with two results

@@ -22,13 +22,20 @@ from tests.test_upscale import PROFILE, files, photos
 
 TARGET = "tests.inference.stand_ins.Inverting"
 IMPORTED = (application, translate)
+DATA = {"_target_": "freqgan.data.DataModule", "channels": 3}
 
 
 def new_run(path: Path, **model: object) -> None:
     """A run whose raw weight leaves red as it is, and whose averaged one halves it."""
     run = RunDirectory(path)
     (path / "checkpoints").mkdir(parents=True)
-    run.write_config({"model": {"_target_": TARGET} | model, "data": {"channels": 3}, "seed": 1})
+    run.write_config(
+        {
+            "model": {"_target_": TARGET} | model,
+            "data": DATA,
+            "seed": 1,
+        }
+    )
     weights = {"raw": torch.tensor(1.0), "average": torch.tensor(0.5)}
     content = {"state_dict": weights, "ema": {}, "clock": {"images_seen": 0}}
     write_checkpoint(path / "checkpoints" / "last.ckpt", content)

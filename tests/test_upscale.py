@@ -23,13 +23,14 @@ from tests.inference.stand_ins import Repeating, noise
 TARGET = "tests.inference.stand_ins.Repeating"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 IMPORTED = (application, upscale)
+DATA = {"_target_": "freqgan.data.DataModule", "channels": 3}
 
 
 def new_run(path: Path, *, target: str = TARGET, **weights: torch.Tensor) -> Path:
     """A run whose raw weight leaves pixels as they are, and whose averaged one halves them."""
     run = RunDirectory(path)
     (path / "checkpoints").mkdir(parents=True)
-    run.write_config({"model": {"_target_": target}, "data": {"channels": 3}, "seed": 1})
+    run.write_config({"model": {"_target_": target}, "data": DATA, "seed": 1})
     content = {"state_dict": weights, "ema": {}, "clock": {"images_seen": 0}}
     write_checkpoint(path / "checkpoints" / "last.ckpt", content)
     return path

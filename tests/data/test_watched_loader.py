@@ -148,6 +148,7 @@ def test_a_step_is_not_interrupted_by_the_end_of_one(workers: Any) -> None:
         _take(batches, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("data", "loading process killed or stopped")
 def test_slow_batches_are_waited_for(workers: Any) -> None:
     batches = _batches(num_workers=1, worker_timeout=20, seconds=0.8)
