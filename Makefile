@@ -28,7 +28,7 @@ train-text: $(STAMP) ## captions to scenes in three stages, their encoders first
 	$(FREQGAN) train experiment=image_text_encoder/scenes resume=auto
 	$(FREQGAN) train experiment=staged_text_gan/scenes $(ARGS)
 
-test: $(STAMP) ## the fast tests, about eight minutes on two cores
+test: $(STAMP) ## the fast tests, about 15 minutes on two cores
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: $(STAMP) ## all tests, the slow ones too
