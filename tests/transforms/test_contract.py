@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd import gradcheck, gradgradcheck
 
 from freqgan.errors import UserError
-from freqgan.transforms import DCT, BlockDCT, EveryLow, Fourier, Identity, Transform, WaveletTransform
+from freqgan.transforms import DCT, BlockDCT, EveryLow, Fourier, Identity, Polyphase, Transform, WaveletTransform
 
 TRANSFORMS: dict[str, Transform] = {
     "haar": WaveletTransform(),
@@ -29,6 +29,7 @@ TRANSFORMS: dict[str, Transform] = {
     "every low, haar": EveryLow(WaveletTransform(levels=3)),
     "every low, laplacian": EveryLow(Fourier(levels=2)),
     "identity": Identity(),
+    "polyphase, 2 levels": Polyphase(levels=2),
 }
 ANY_SIZE = [name for name in TRANSFORMS if name != "library" and not name.startswith("block")]
 REDUNDANT = ("dct", "dct, 3 classes", "fourier", "laplacian", "every low")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from freqgan.transforms import DCT, EveryLow, Fourier, Identity, Transform, WaveletTransform
+from freqgan.transforms import DCT, EveryLow, Fourier, Identity, Polyphase, Transform, WaveletTransform
 from freqgan.transforms.unit_scale import Statistic, UnitScale, compress, expand
 
 STATISTICS: tuple[Statistic, ...] = ("max", "percentile", "rms")
@@ -71,6 +71,7 @@ def test_scales_do_not_depend_on_the_batches(statistic: Statistic) -> None:
     "transform",
     [
         Identity(),
+        Polyphase(),
         WaveletTransform("haar"),
         WaveletTransform("haar", levels=2),
         WaveletTransform("db2"),
