@@ -27,7 +27,7 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 STUDY = EXPERIMENTS / "frequency_vs_image"
 ARMS = [
     *("identity", "block_dct", "db2", "fourier_2", "fourier_4", "haar", "haar_each", "haar_image"),
-    *("haar_judged_whole", "haar_literal", "haar_one", "haar_one_image"),
+    *("haar_judged_whole", "haar_literal", "haar_one", "haar_one_image", "polyphase_one"),
 ]
 
 
@@ -65,8 +65,8 @@ def asked(study: str, *arguments: str, **environment: str) -> tuple[SweepCommand
 @pytest.mark.parametrize(
     ("part", "environment", "count", "first"),
     [
-        ("main", {}, 36, "seed=1 experiment=frequency_vs_image/identity"),
-        ("rates", {}, 48, "experiment=frequency_vs_image/identity optim.lr=0.001 model.terms.discriminator.r1=1.0"),
+        ("main", {}, 39, "seed=1 experiment=frequency_vs_image/identity"),
+        ("rates", {}, 52, "experiment=frequency_vs_image/identity optim.lr=0.001 model.terms.discriminator.r1=1.0"),
         ("stability", {}, 24, "seed=1 optim.lr=0.0003 experiment=frequency_vs_image/identity"),
         ("long", {"BEST": "db2"}, 2, "experiment=frequency_vs_image/identity"),
         ("scenes", {"CAMVID": "streets"}, 6, "seed=1 experiment=frequency_vs_image/identity"),
