@@ -70,9 +70,11 @@ def table(lines: list[Line]) -> Table:
 def total(lines: list[Line], each: int, slots: int) -> str:
     """How long what is left takes, and what it needs; a line stands for `each` jobs."""
     left = [line for line in lines if not line.done and not line.examined.refusal and not line.cost.failure]
-    minutes = sum(line.cost.minutes(line.examined.settings["budget"]) for line in left) * each
+    of_jobs = [line.cost.minutes(line.examined.settings["budget"]) for line in left]
+    minutes = sum(of_jobs) * each
+    longest = max([minutes / slots, *of_jobs])
     memory = max((line.cost.memory_gib for line in left), default=0.0) * min(slots, len(left) * each)
     refused = sum(bool(line.examined.refusal or line.cost.failure) for line in lines)
     counted = f"{len(left) * each} jobs to run" + (f", {refused} cannot" if refused else "")
-    together = f"{minutes:.1f} minutes of computing, {minutes / slots:.1f} in {slots} slot{'s' * (slots > 1)}"
+    together = f"{minutes:.1f} minutes of computing, {longest:.1f} in {slots} slot{'s' * (slots > 1)}"
     return f"{counted}: about {together}, {memory:.1f} GiB at once ({NOTE})"

@@ -65,7 +65,7 @@ class CheckpointStore(pl.Callback):
         self.milestones_every_images = milestones_every_images
         self.config = run.config
         self._saved_at = -1
-        self._begun = False
+        self._begun = self._went_back = False
         for stale in self.folder.glob(".*.tmp"):
             stale.unlink(missing_ok=True)
 
@@ -103,14 +103,26 @@ class CheckpointStore(pl.Callback):
         """The config travels inside as plain data."""
         checkpoint["config"] = self.config
 
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that goes back to an older file leaves the later ones."""
+        assert isinstance(pl_module, System)
+        images = pl_module.clock.images_seen
+        self._went_back = on_first(lambda: self._abandon_later(images))
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A disk that cannot be written to shows now. A run that goes back to an older file leaves the later ones."""
+        """A disk that cannot be written to shows now."""
         assert isinstance(pl_module, System)
         self._begun = True  # from here on, all of a run that goes on is back in its place
-        images = pl_module.clock.images_seen
-        if on_first(lambda: self._abandon_later(images)) or images == 0:
+        if self._went_back or pl_module.clock.images_seen == 0:
             self.save(trainer)
         on_first(self._refuse_little_space)
+
+    def has_best(self, images: int) -> bool:
+        """Whether there is a best checkpoint, be it again from the file of that moment; for rank zero alone."""
+        best, found = self.folder / "best.ckpt", self.folder / f"images_{images}.ckpt"
+        if not best.exists() and found.exists():
+            copy_whole(found, best)
+        return best.exists()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -130,6 +142,7 @@ class CheckpointStore(pl.Callback):
         later = [path for seen, path in self.run.numbered_checkpoints().items() if seen > images]
         if not later:
             return False
+        count = len(later)
         for path in (self.folder / "best.ckpt", self.folder / "last.ckpt"):
             seen = images_in(path) if path.exists() else images
             later += [path] if seen is None or seen > images else []
@@ -138,7 +151,7 @@ class CheckpointStore(pl.Callback):
             abandoned.mkdir(exist_ok=True)
             for path in later:
                 path.replace(abandoned / path.name)
-        log.warning("going back to %d images: %d later checkpoints are moved to %s", images, len(later), abandoned)
+        log.warning("going back to %d images: %d later checkpoints are moved to %s", images, count, abandoned)
         return True
 
     def _refuse_little_space(self) -> None:

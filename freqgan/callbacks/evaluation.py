@@ -25,6 +25,7 @@ from freqgan.metrics import (
     TranslationProtocol,
     higher_is_better,
 )
+from freqgan.metrics.ranks import on_first
 from freqgan.runs import RunDirectory, write_json
 from freqgan.systems import Clock, Remembering, System
 from freqgan.systems.parallel import broadcast
@@ -136,6 +137,9 @@ class Evaluation(pl.Callback):
         """A mistake in the protocol shows in the first minute; a continued run gets what its end left undone."""
         assert isinstance(pl_module, System)
         clock = pl_module.clock
+        earlier = self.best is not None and self._best_at != clock.images_seen
+        if earlier and not on_first(lambda: self.store.has_best(self._best_at)):
+            self.best = None  # its file is gone: the best one from here on counts
         if clock.images_seen == 0 and self.at_start == "small":
             values = self._measure(trainer, pl_module, self.protocol.small())
             if self.plateau is not None:

@@ -62,7 +62,7 @@ class Interruption(pl.Callback):
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Gives the signals back."""
         _give_back(self._old)
-        self._old = {}
+        self._old, self._inside = {}, False
 
     def _taken_over(self) -> dict[signal.Signals, Any]:
         # `nohup` has a process pass over the end of its terminal.

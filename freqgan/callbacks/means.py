@@ -23,6 +23,7 @@ class Means:
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        self._loaded = False  # sums that lie on the CPU
 
     def __bool__(self) -> bool:
         """Whether there is anything to take."""
@@ -30,8 +31,11 @@ class Means:
 
     def add(self, values: Mapping[str, Tensor]) -> None:
         """The values of one step."""
+        if self._loaded and values:
+            device = next(iter(values.values())).device
+            self._sums, self._loaded = {name: total.to(device) for name, total in self._sums.items()}, False
         for name, value in values.items():
-            self._sums[name] = value + self._sums[name].to(value.device) if name in self._sums else value
+            self._sums[name] = value + self._sums[name] if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def take(self) -> dict[str, float]:
@@ -47,4 +51,4 @@ class Means:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from `state_dict`."""
-        self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
+        self._sums, self._counts, self._loaded = dict(state["sums"]), dict(state["counts"]), True

@@ -19,11 +19,15 @@ class TensorBoardMirror(Mirror):
         self._writer: Any = None
 
     def start(self, run: RunDirectory, config: dict[str, Any]) -> dict[str, Any]:
-        """Opens an event file; a continued run adds to its curves."""
+        """Opens an event file; a continued run adds to its curves, in place of what it had behind its checkpoint."""
+        rows = run.metrics
+        self._open(run, purge_step=int(rows[-1]["images_seen"]) + 1 if rows else None)
+        return {}
+
+    def _open(self, run: RunDirectory, *, purge_step: int | None = None) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(run.path / "tensorboard"))
-        return {}
+        self._writer = SummaryWriter(str(run.path / "tensorboard"), purge_step=purge_step)
 
     def row(self, values: Mapping[str, float], images_seen: int) -> None:
         """Writes scalars."""
@@ -50,7 +54,7 @@ class TensorBoardMirror(Mirror):
         pictures: Mapping[str, Path],
     ) -> None:
         """Adds numbers and pictures to the run's event files, under `evaluate/`."""
-        self.start(run, {})
+        self._open(run)
         self.row({f"evaluate/{name}": value for name, value in values.items()}, about["images_seen"])
         self.pictures({f"evaluate/{key}": path for key, path in pictures.items()}, about["images_seen"])
         self.finish(0)

@@ -24,10 +24,22 @@ class AdversarialLoss(nn.Module, ABC):
     Attributes:
         gradient_penalty: weight of the penalty on the critic's gradient between real and fake; 0 computes none.
         relative: whether the generator's loss is a function of real images' logits too.
+        boundary: the logit above which an image counts as real; None where logits mean something only beside others.
     """
 
     gradient_penalty: float = 0.0
     relative: bool = False
+    boundary: float | None = 0.0
+
+    @torch.no_grad()
+    def accuracy(self, real: Logits, fake: Logits) -> Float[Tensor, ""]:
+        """The mean of two shares: of real images taken for real, and of generated ones taken for generated.
+
+        Without a boundary an image is taken for real that looks more so than the others do on average.
+        """
+        bars = (_mean(fake), _mean(real)) if self.boundary is None else (self.boundary, self.boundary)
+        share: Tensor = ((real > bars[0]).float().mean() + (fake < bars[1]).float().mean()) / 2
+        return share
 
     @abstractmethod
     def discriminator(self, real: Logits, fake: Logits) -> Float[Tensor, ""]:
@@ -116,6 +128,8 @@ class LSGAN(AdversarialLoss):
     2.5
     """
 
+    boundary = 0.5
+
     def discriminator(self, real: Logits, fake: Logits) -> Float[Tensor, ""]:
         """½ E (real − 1)² + ½ E fake²."""
         return ((real - 1).square().mean() + fake.square().mean()) / 2
@@ -135,6 +149,8 @@ class WGANGP(AdversarialLoss):
     >>> WGANGP().discriminator(torch.tensor([3.0]), torch.tensor([1.0])).item()
     -2.0
     """
+
+    boundary = None
 
     def __init__(self, *, gradient_penalty: float = 10.0) -> None:
         super().__init__()
@@ -163,6 +179,7 @@ class RelativisticAverage(AdversarialLoss):
     """
 
     relative = True
+    boundary = None
 
     def discriminator(self, real: Logits, fake: Logits) -> Float[Tensor, ""]:
         """−E log D_Ra(real, fake) − E log(1 − D_Ra(fake, real))."""

@@ -8,6 +8,7 @@ Generators of equal shape that do not wait for each other are evaluated as one n
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, final
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from freqgan.networks.band_gans import BandGAN
 from freqgan.networks.joined_bands import context_channels, context_image, parted_bands
+from freqgan.networks.resting import resting
 from freqgan.networks.side_by_side import FeatureCondition, GeneratorStack, equal_gans
 from freqgan.ops.keyed_random import key
 from freqgan.transforms.unit_scale import UnitScale
@@ -191,9 +193,10 @@ class BandGenerators(nn.Module):
         for stack, members in self.order(waits=waits):
             contexts = [self._context(self.gans[i], bands, before, teacher, len(frame)) for i in members]
             active = self.gans[members[0]].name not in frozen
-            if stack.training != (self.training and active):
-                stack.train(self.training and active)
-            with torch.set_grad_enabled(torch.is_grad_enabled() and active):
+            with (
+                nullcontext() if active else resting(stack),
+                torch.set_grad_enabled(torch.is_grad_enabled() and active),
+            ):
                 images = stack(frame[:, members], contexts, members)
             for i, image in zip(members, images, strict=True):
                 made[i] = parted_bands(self.gans[i], image, self.shapes)

@@ -21,6 +21,7 @@ from freqgan.runs.plain_yaml import read_yaml
 from freqgan.runs.rows import read_rows
 
 BETWEEN_EVALUATIONS = {"diversity"}  # what a callback measures more often
+LOCK_ATTEMPTS, LOCK_PAUSE = 10, 0.02  # seconds between them
 _locked: dict[Path, int] = {}  # by the process of this number, which a forked one is not
 
 
@@ -172,10 +173,15 @@ class RunDirectory:
         with storage(self.path):
             file = (self.path / ".lock").open("w")
         with file:
-            try:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise UserError(f"{self.path} is in use by another process: wait for it, or start a new run") from error
+            for attempt in range(LOCK_ATTEMPTS):  # who asks `held` holds it for a moment
+                try:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError as error:
+                    if attempt == LOCK_ATTEMPTS - 1:
+                        advice = "wait for it, or start a new run"
+                        raise UserError(f"{self.path} is in use by another process: {advice}") from error
+                    time.sleep(LOCK_PAUSE)
             place = self.path.resolve()
             _locked[place] = os.getpid()
             try:
@@ -188,11 +194,11 @@ class RunDirectory:
         if _locked.get(self.path.resolve()) == os.getpid():
             return True
         try:
-            descriptor = os.open(self.path / ".lock", os.O_RDWR)
+            descriptor = os.open(self.path / ".lock", os.O_RDONLY)
         except OSError:
             return False
         try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # those who ask do not meet each other
         except OSError:
             return True
         finally:

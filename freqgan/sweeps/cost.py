@@ -4,6 +4,7 @@ import json
 import statistics
 import tempfile
 from dataclasses import dataclass
+from math import ceil, lcm
 from pathlib import Path
 from typing import Any, final
 
@@ -14,7 +15,8 @@ from freqgan.sweeps.log import reason
 from freqgan.sweeps.processes import Command, fork, wait
 from freqgan.sweeps.search import Proposal
 
-STEPS = 12
+STEPS = 8  # at least, and whole cycles of players and lazy terms
+MOST_STEPS = 64
 WARM_UP = 4
 NEVER = 10**12
 FREE = (
@@ -77,10 +79,11 @@ class Meter:
 
 
 def measure(command: SweepCommand, proposal: Proposal, examined: Examined, folder: Path) -> Cost:
-    """Makes `STEPS` steps of a job, as many for each of its phases, in a temporary folder."""
+    """Makes a few steps of a job, as many for each of its phases, in a temporary folder."""
     run, log = RunDirectory(folder / "run"), folder / "log"
     shares = shares_of(examined.settings["model"].get("phases") or [{}])
-    images = STEPS * len(shares) * int(examined.settings["data"]["batch_size"])
+    steps = WARM_UP + steps_of(examined.settings["model"])
+    images = steps * len(shares) * int(examined.settings["data"]["batch_size"])
     own = [f"budget.images={images}", *ALONE, f"checkpoint.every_images={images}"]
     child = fork(Command(command.job(proposal.chosen, run.path, *own), str(log)))
     try:
@@ -89,8 +92,18 @@ def measure(command: SweepCommand, proposal: Proposal, examined: Examined, folde
         child.kill()
     if status:
         return Cost(failure=reason(log, 0, status))
-    steps = [row for row in run.metrics if "time/images_per_second" in row]
-    return Cost(speed_of(steps[WARM_UP:], shares), float(run.record["peak_memory_gib"]))
+    rows = [row for row in run.metrics if "time/images_per_second" in row]
+    return Cost(speed_of(rows[WARM_UP:], shares), float(run.record["peak_memory_gib"]))
+
+
+def steps_of(model: dict[str, Any]) -> int:
+    """Steps that are measured: a dear one among them counts by its share.
+
+    >>> steps_of({"every": {"r1": 16}}), steps_of({"n_critic": 3}), steps_of({})
+    (16, 9, 8)
+    """
+    cycle = lcm(model.get("n_critic") or 1, *(model.get("every") or {}).values())
+    return min(MOST_STEPS, cycle * ceil(STEPS / cycle))
 
 
 def shares_of(phases: list[dict[str, Any]]) -> list[float]:
@@ -104,7 +117,7 @@ def shares_of(phases: list[dict[str, Any]]) -> list[float]:
 
 
 def speed_of(steps: list[dict[str, Any]], shares: list[float]) -> float:
-    """Images per second over the whole budget, by the median speed of the steps of each phase that was measured.
+    """Images per second over the whole budget, by the mean time of the steps of each phase that was measured.
 
     >>> speed_of([{"time/images_per_second": 30.0}, {"time/images_per_second": 10.0, "train/phase": 1.0}], [0.5, 0.5])
     15.0
@@ -112,5 +125,5 @@ def speed_of(steps: list[dict[str, Any]], shares: list[float]) -> float:
     speeds: dict[int, list[float]] = {}
     for step in steps:
         speeds.setdefault(round(step.get("train/phase", 0)), []).append(step["time/images_per_second"])
-    seconds = sum(shares[phase] / statistics.median(found) for phase, found in speeds.items())
+    seconds = sum(shares[phase] / statistics.harmonic_mean(found) for phase, found in speeds.items())
     return sum(shares[phase] for phase in speeds) / seconds

@@ -114,15 +114,7 @@ class Submitit(Engine):
             if self.cluster == "slurm":  # the sweep's folder is held, so that these jobs are nobody else's
                 cancel = ["scancel", f"--user={getpass.getuser()}", f"--name={name}"]
                 subprocess.run(cancel, check=False, capture_output=True, timeout=60)
-        except (
-            AssertionError,
-            NameError,
-            TypeError,
-            ValueError,
-            RuntimeError,
-            OSError,
-            subprocess.SubprocessError,
-        ) as error:
+        except REFUSALS as error:
             why = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
                 f"sweep.engine: submitit refuses cluster={self.cluster} or its parameters ({why})"

@@ -78,8 +78,11 @@ class Optuna(Search):
             pruner=self.pruner,
             load_if_exists=True,
         )
-        trials = self.study.trials
+        trials = self._drawn()
         self._refuse_another_search(trials, folder)
+        for trial in self.study.trials:
+            if trial.state == self.optuna.trial.TrialState.RUNNING and self._is_half_drawn(trial):
+                self.study.tell(trial.number, state=self.optuna.trial.TrialState.FAIL)
         if not trials:
             for values in self.start:
                 self.study.enqueue_trial(dict(values))
@@ -88,7 +91,7 @@ class Optuna(Search):
 
     def plan(self) -> tuple[list[Proposal], int]:
         """The next trial stands for all: what the others are depends on results."""
-        left = self.total - sum(trial.state.is_finished() for trial in self.study.trials)
+        left = self.total - sum(trial.state.is_finished() for trial in self._drawn())
         proposal = self.ask(1)
         return ([proposal] if proposal else []), left
 
@@ -137,13 +140,21 @@ class Optuna(Search):
 
     def _new(self) -> Any:
         """A new trial; None when there have been enough."""
-        number = len(self.study.trials)
-        waiting = sum(trial.state == self.optuna.trial.TrialState.WAITING for trial in self.study.trials)
-        if number - waiting >= self.total:
+        trials, drawn = self.study.trials, self._drawn()
+        waiting = sum(trial.state == self.optuna.trial.TrialState.WAITING for trial in trials)
+        if len(drawn) - waiting >= self.total:
             return None
-        seed = np.random.SeedSequence((self.seed, number - waiting)).generate_state(1)[0]
+        seed = np.random.SeedSequence((self.seed, len(trials) - waiting)).generate_state(1)[0]
         self.study.sampler = self.sampler(seed=int(seed))
         return self.study.ask(self.space)
+
+    def _drawn(self) -> list[Any]:
+        """The study's trials; those that a sweep died in drawing have some of the values and no run."""
+        return [trial for trial in self.study.trials if not self._is_half_drawn(trial)]
+
+    def _is_half_drawn(self, trial: Any) -> bool:
+        states = self.optuna.trial.TrialState
+        return trial.state in (states.RUNNING, states.FAIL) and trial.params.keys() < self.space.keys()
 
     def _report(self, trial: Any, run: RunDirectory) -> list[float]:
         """Tells the study all values of the metric that it does not know yet; returns all."""

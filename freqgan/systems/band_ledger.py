@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from freqgan.networks.band_generators import Teacher
+from freqgan.networks.resting import resting as at_rest
 from freqgan.ops.global_batch import gather_rows
 from freqgan.systems.band_game import BandGame
 from freqgan.systems.players import Players
@@ -51,7 +52,8 @@ class BandLedger:
             resting: GANs that do not train now.
             step: its number.
         """
-        yield from accuracies(real, fake)
+        for name, logits in real.items():
+            yield f"bands/{name}/accuracy", self.game.loss.accuracy(logits, fake[name])
         if step % EVERY_STEPS:
             return
         yield from band_statistics(outputs["real"], outputs["fake"])
@@ -63,25 +65,15 @@ class BandLedger:
     def gaps(self, outputs: Outputs, resting: Collection[str]) -> Entries:
         """`<gan>/gap`: how much more real a band looks that is made from real bands than one from generated ones."""
         generators, judges = self.players.generators, self.game.judges
-        generators.eval()
-        judges.eval()
         logits = []
-        for teacher in (Teacher(outputs["real"]), None):
-            bands = generators(outputs["noise"], features=outputs["real_features"], teacher=teacher)
-            bands, image = generators.finished(bands)
-            made = {"fake": bands, "seen": outputs["real"] if teacher else bands, "image": image}
-            logits.append(self.game.logits(outputs | made, "fake", resting))
-        generators.train()
-        judges.train()
+        with at_rest(generators, judges):
+            for teacher in (Teacher(outputs["real"]), None):
+                bands = generators(outputs["noise"], features=outputs["real_features"], teacher=teacher)
+                bands, image = generators.finished(bands)
+                made = {"fake": bands, "seen": outputs["real"] if teacher else bands, "image": image}
+                logits.append(self.game.logits(outputs | made, "fake", resting))
         for name, taught in logits[0].items():
             yield f"bands/{name}/gap", taught.mean() - logits[1][name].mean()
-
-
-def accuracies(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Entries:
-    """`<gan>/accuracy`: share of logits of the right sign, real and fake in equal parts; ½ is equilibrium."""
-    right = torch.stack([*real.values(), *(-logits for logits in fake.values())]) > 0
-    shares = right.float().mean(1).view(2, -1).mean(0)
-    yield from zip((f"bands/{name}/accuracy" for name in real), shares, strict=True)
 
 
 def band_statistics(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Entries:
@@ -92,6 +84,6 @@ def band_statistics(real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> E
     for name, band in real.items():
         ours, theirs = (gather_rows(values.detach().float()).flatten() for values in (fake[name], band))
         yield f"bands/{name}/energy", ours.square().mean() / theirs.square().mean().clamp_min(1e-12)
-        step = max(1, ours.numel() // SORTED)
+        step = max(1, ours.numel() // SORTED) | 1  # an odd one comes by every column of a map of even width
         difference = ours[::step].sort().values - theirs[::step].sort().values
         yield f"bands/{name}/distance", difference.abs().mean() / theirs.std().clamp_min(1e-6)

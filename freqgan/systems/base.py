@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from freqgan.data.stream import Draws
 from freqgan.errors import UserError
+from freqgan.networks.resting import resting
 from freqgan.ops.global_batch import gather_rows, rank, world_size
 from freqgan.ops.keyed_random import key, torch_generator
 from freqgan.systems.batches import detached, split
@@ -134,7 +135,8 @@ class System(pl.LightningModule, ABC):
 
     def wants(self, player: Player, term: str) -> bool:
         """Whether a term is computed in this step."""
-        due = self.clock.steps % self.every.get(term, 1) == 0
+        updates = self.clock.generator_updates if player == "generator" else self.clock.steps
+        due = updates % self.every.get(term, 1) == 0
         return due and self.phases.terms(player).get(term, 0.0) != 0.0
 
     def due(self, every_images: int | None, *, share: float) -> bool:
@@ -146,14 +148,8 @@ class System(pl.LightningModule, ABC):
     def kept_generator(self, weights: Weights) -> Iterator[nn.Module]:
         """The generator in evaluation mode, without gradients; with its averaged weights in place unless `raw`."""
         network = self.generator
-        training = [module for module in network.modules() if module.training]  # not those that rest
-        network.eval()
-        try:
-            with torch.no_grad(), self.ema.in_place(network) if weights == "ema" else nullcontext():
-                yield network
-        finally:
-            for module in training:
-                module.training = True
+        with resting(network), torch.no_grad(), self.ema.in_place(network) if weights == "ema" else nullcontext():
+            yield network
 
     def players(self) -> dict[Player, nn.Module]:
         """The networks that are trained, by player."""
@@ -189,7 +185,7 @@ class System(pl.LightningModule, ABC):
             self.ema.update(self.generator, images, seen=self.clock.images_seen)
         self.clock.advance(self.rows.total, generator=due)
         if self.clock.minutes is not None:
-            self.clock.end = agree(self.clock.end)
+            self.clock.measured = agree(self.clock.measured)
         return log | self.notes
 
     def begin_phases(self) -> None:

@@ -90,7 +90,7 @@ class BlendedGenerator(nn.Module):
         super().__init__()
         self.bands = bands
         self.other = other
-        self.alpha = nn.Parameter(torch.full((num_classes or 1,), initial))
+        self.alpha = nn.Parameter(torch.full((num_classes or 1,), float(initial)))
         self.num_classes = num_classes
 
     def forward(self, own: Sequence[Tensor], other: Sequence[Tensor], classes: Int[Tensor, "b"] | None) -> list[Tensor]:

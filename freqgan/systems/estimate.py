@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import lcm
 from typing import Any, final
 
 import torch
@@ -47,7 +48,7 @@ def step_cost(system: System, batch: Batch) -> StepCost:
     for number, share in enumerate(phases.shares, 1):
         phases.begun = number
         phases.thaw()
-        of_part, bytes_of_part = _passes(system, parts[0])
+        of_part, bytes_of_part = _cycle(system, parts[0])
         flops, kept = flops + share * of_part * len(parts), max(kept, bytes_of_part)
     phases.begun = 0
     phases.thaw()
@@ -55,18 +56,45 @@ def step_cost(system: System, batch: Batch) -> StepCost:
     return StepCost(round(flops), kept, 4 * (OPTIMIZER_COPIES * system.trained_parameters + average))
 
 
-def _passes(system: System, part: Part) -> tuple[int, int]:
-    """Operations for a part of a batch in the present phase, and the bytes that are kept for its gradients."""
+def _cycle(system: System, part: Part) -> tuple[float, int]:
+    """Operations of a step in the present phase, over all turns of players and lazy terms; the most that one keeps."""
+    clock, phases = system.clock, system.phases
+    critic = phases.plays("discriminator")
+    every = system.n_critic if critic and phases.plays("generator") else 1
+    of_generator, of_critic = _intervals(system, "generator"), _intervals(system, "discriminator")
+    length = lcm(every * lcm(*of_generator), *of_critic)
+    known: dict[tuple[Any, ...], tuple[int, int]] = {}
+    total = most = 0
+    for clock.steps in range(length):
+        due = (clock.steps + 1) % every == 0
+        lazy = [clock.steps % n == 0 for n in of_critic]
+        turn = (due, *lazy, *(due and clock.generator_updates % n == 0 for n in of_generator))
+        if turn not in known:
+            known[turn] = _passes(system, part, generator=due)
+        total, most = total + known[turn][0], max(most, known[turn][1])
+        clock.generator_updates += due
+    clock.steps = clock.generator_updates = 0
+    return total / length, most
+
+
+def _intervals(system: System, player: Player) -> list[int]:
+    """Those of a player's lazy terms in the present phase."""
+    return [n for term, n in system.every.items() if system.phases.terms(player).get(term)]
+
+
+def _passes(system: System, part: Part, *, generator: bool) -> tuple[int, int]:
+    """Operations for a part of a batch in the present step, and the bytes that are kept for its gradients."""
     kept, phases = _Kept(), system.phases
     with _Operations() as operations, saved_tensors_hooks(kept.pack, lambda tensor: tensor):
-        outputs = system.forward_part(part, graph=phases.plays("generator"))
+        outputs = system.forward_part(part, graph=phases.plays("generator") and generator)
         losses: dict[Player, Callable[[], Terms]] = {
             "discriminator": lambda: system.discriminator_terms(part[0], detached(outputs)),
             "generator": lambda: system.generator_terms(part[0], outputs),
         }
         for player, terms in losses.items():
             phases.give_gradients(player)
-            loss = system.weighted(player, terms()) if phases.plays(player) else None
+            plays = phases.plays(player) and (generator or player == "discriminator")
+            loss = system.weighted(player, terms()) if plays else None
             if loss is not None and loss.requires_grad:
                 loss.backward()
     return operations.count, kept.bytes

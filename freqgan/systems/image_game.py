@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from freqgan.losses import AdversarialLoss, interpolation_penalties, r1_penalties
-from freqgan.ops.global_batch import gather_rows
 from freqgan.systems.rules import Terms
 
 
@@ -45,8 +44,7 @@ class ImageGame:
         if wants("adversarial"):
             of_real, of_fake = self.judge(real), self.judge(fake)
             terms["adversarial"] = self.loss.discriminator(of_real, of_fake)
-            judged = of_real.detach(), of_fake.detach()
-            notes["discriminator/accuracy"] = accuracy(*judged, relative=self.loss.relative)
+            notes["discriminator/accuracy"] = self.loss.accuracy(of_real, of_fake)
         if wants("r1"):
             terms["r1"] = r1_penalties(self._named, {"image": real})["image"]
         if self.loss.gradient_penalty and wants("gradient_penalty"):
@@ -56,15 +54,3 @@ class ImageGame:
 
     def _named(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
         return {name: self.judge(image) for name, image in images.items()}
-
-
-def accuracy(real: Tensor, fake: Tensor, *, relative: bool) -> Tensor:
-    """The mean of two shares: of real images taken for real, and of generated ones taken for generated.
-
-    Args:
-        real: logits of real images.
-        fake: logits of generated images.
-        relative: whether an image is taken for real that looks more so than the others do on average.
-    """
-    bars = (gather_rows(fake).mean(), gather_rows(real).mean()) if relative else (0.0, 0.0)
-    return ((real > bars[0]).float().mean() + (fake < bars[1]).float().mean()) / 2

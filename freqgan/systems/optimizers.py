@@ -20,7 +20,7 @@ class Optimizers(ABC):
         **course: see `Course`.
 
     Raises:
-        UserError: a decay that would begin outside the budget.
+        UserError: a decay that would begin outside the budget, or an override of a setting that there is not.
     """
 
     def __init__(self, settings: dict[str, Any], **course: Unpack[Course]) -> None:
@@ -29,10 +29,13 @@ class Optimizers(ABC):
         self.decay_from = course.get("decay_from", 0.5)
         if not 0 <= self.decay_from < 1:
             raise UserError(f"optim.decay_from={self.decay_from} must be at least 0 and less than 1")
-        self.settings = {
-            "generator": settings | dict(course.get("generator") or {}),
-            "discriminator": settings | dict(course.get("discriminator") or {}),
-        }
+        own: dict[str, dict[str, Any]] = {player: dict(cast(Any, course).get(player) or {}) for player in PLAYERS}
+        if unknown := [(player, name) for player in PLAYERS for name in own[player] if name not in settings]:
+            kind = type(self).__name__
+            raise UserError(
+                *(f"optim.{p}.{name} is no setting of {kind}: {hint(name, settings)}" for p, name in unknown)
+            )
+        self.settings = {player: settings | own[player] for player in PLAYERS}
 
     @abstractmethod
     def build(self, player: str, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

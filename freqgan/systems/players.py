@@ -61,7 +61,7 @@ class Players:
             return self.generators.finished(bands)
         assert isinstance(self.generator, BlendedGenerator)
         count = len(next(iter(bands.values())))
-        image = self.partner.sample(first, count, seed=seed, weights="raw")
+        image = self.partner.sample(first, count, seed=key(seed, "blend"), weights="raw")
         return self._mixed(bands, image, self.generator.classes_of(first, count, seed=seed))
 
     def _mixed(self, bands: Bands, other: Tensor, classes: Tensor | None) -> tuple[Bands, Tensor]:
@@ -77,9 +77,9 @@ class Players:
         if self.partner is not None:
             self.partner.calibrate(data)
 
-    def terms(self, player: Player, batch: Batch, outputs: Outputs) -> Terms:
-        """What the other system asks of its own networks, as one term."""
-        if self.partner is None or (player == "discriminator" and self.partner.discriminator is None):
+    def terms(self, player: Player, batch: Batch, outputs: Outputs, *, due: bool) -> Terms:
+        """What the other system asks of its own networks, as one term, where it is due."""
+        if not due or self.partner is None or (player == "discriminator" and self.partner.discriminator is None):
             return {}
         asked = self.partner.generator_terms if player == "generator" else self.partner.discriminator_terms
         return {"blend": self.partner.weighted(player, asked(batch, outputs))}

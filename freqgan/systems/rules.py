@@ -66,7 +66,7 @@ class Rules(TypedDict, total=False):
         seed: of every draw.
         order: which player is updated first in a step.
         n_critic: every batch updates the discriminator, every n-th also the generator.
-        every: interval in steps of lazy terms; such a term counts that many times at its step.
+        every: interval of lazy terms in updates of their player; such a term counts that many times when it is due.
         accumulate: parts that a batch is computed in, to save memory; batch statistics are those of a part.
         clip: greatest gradient norm of a player; null for none.
         weight_clip: what a discriminator's weights are cut off at after each update; null for none. The Wasserstein

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from freqgan.losses import AdversarialLoss, interpolation_penalties, r1_penalties
 from freqgan.ops.global_batch import gather_rows, rank
-from freqgan.systems.image_game import accuracy
 from freqgan.systems.rules import Terms
 from freqgan.systems.text_tasks import Task, condition_of
 from freqgan.text import Text
@@ -85,8 +84,9 @@ class TextGame:
                 negative = torch.where(wrong.found, ours[-1], theirs[-1])
                 losses[-1] = (losses[-1] + self.loss.discriminator(ours[-2], negative)) / 2
             terms[f"{stage}/adversarial"] = torch.stack(losses).sum() / 2
-            judged = of_real[stage].detach()[:, : len(theirs)], of_fake[stage].detach()
-            notes[f"discriminator/{stage}/accuracy"] = accuracy(*judged, relative=self.loss.relative)
+            notes[f"discriminator/{stage}/accuracy"] = self.loss.accuracy(
+                of_real[stage][:, : len(theirs)], of_fake[stage]
+            )
         return terms, notes
 
     def r1_terms(self, real: ByStage, conditions: Conditions) -> Terms:

@@ -50,7 +50,7 @@ class Polyphase(Pyramid):
         return low[0] + p10.shape[-2], low[1] + p01.shape[-1]
 
     def _join(self, low: Tensor, *high: Tensor) -> Tensor:
-        image = low.new_empty((*low.shape[:-2], *self._joined_size(low.shape[-2:], *high)))
+        image = low.new_empty((*low.shape[:-2], *self._joined_size((low.shape[-2], low.shape[-1]), *high)))
         for (i, j), band in zip(((0, 0), (0, 1), (1, 0), (1, 1)), (low, *high), strict=True):
             image[..., i::2, j::2] = band
         return image

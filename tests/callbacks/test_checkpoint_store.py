@@ -84,6 +84,7 @@ def test_a_run_that_goes_back_abandons_what_came_later(tmp_path: Path) -> None:
     store.save(toy.trainer, best=True)
     again = CheckpointStore(store.run, store.journal, every_images=8, keep=3)
     toy.clock.images_seen = 16
+    again.on_fit_start(toy.trainer, toy)
     again.on_train_start(toy.trainer, toy)
     assert files(store) == {"images_16.ckpt", "last.ckpt", "abandoned"}
     assert images_in(store.folder / "last.ckpt") == 16
@@ -115,7 +116,7 @@ def test_files_of_others_stay(tmp_path: Path) -> None:
 
 def test_a_checkpoint_at_every_interval_and_at_the_end(tmp_path: Path) -> None:
     toy, store = new_system(images=80), new_store(tmp_path, every_images=None, keep=100)
-    toy.clock.end = 100  # a tenth is 10 images, passed by steps of 8 at 16, 24, 32, 40, 56, …
+    toy.clock.images = 100  # a tenth is 10 images, passed by steps of 8 at 16, 24, 32, 40, 56, …
     for _ in range(13):
         step(toy, store)
     assert toy.trainer.saved == [f"images_{n}.ckpt" for n in (16, 24, 32, 40, 56, 64, 72, 80, 96, 104)]

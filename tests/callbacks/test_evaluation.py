@@ -143,6 +143,25 @@ def test_a_continued_run_knows_the_best_number(tmp_path: Path) -> None:
     assert after.best == 16
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_run_that_went_back_keeps_the_best_of_what_is_left(tmp_path: Path, there: bool) -> None:
+    stage = Stage(tmp_path, [5.0, 7.0, 6.0, 8.0])
+    for _ in range(3):
+        step(stage.toy, stage.evaluation)
+    (stage.store.folder / "best.ckpt").unlink()  # with what came later, when the run went back to 16 images
+    if not there:
+        (stage.store.folder / "images_8.ckpt").unlink()
+    stage.toy.clock.images_seen = 16
+    stage.start()
+    assert stage.evaluation.best == (5.0 if there else None)
+    if there:
+        assert stage.best == 8
+        return
+    for _ in range(2):  # this one has judged 24 images already
+        step(stage.toy, stage.evaluation)
+    assert stage.best == 32
+
+
 def test_a_moment_is_judged_once_and_the_last_one_always(tmp_path: Path) -> None:
     stage = Stage(tmp_path, [7.0, 5.0], every_images=1000)
     for _ in range(4):
@@ -153,7 +172,7 @@ def test_a_moment_is_judged_once_and_the_last_one_always(tmp_path: Path) -> None
 
 def test_the_interval_is_a_share_of_the_budget_where_none_is_given(tmp_path: Path) -> None:
     stage = Stage(tmp_path, [9.0] * 20, every_images=None)
-    stage.toy.clock.end = 80  # a fifth is 16 images
+    stage.toy.clock.images = 80  # a fifth is 16 images
     for _ in range(10):
         step(stage.toy, stage.evaluation)
     assert [images for images, _ in stage.rows] == [16, 32, 48, 64, 80]

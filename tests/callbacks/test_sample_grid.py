@@ -97,7 +97,7 @@ def test_grids_of_the_same_samples_over_the_run(drawing: tuple[Toy, SampleGrid, 
 
 def test_the_last_moment_is_drawn_once_whatever_the_interval(drawing: tuple[Toy, SampleGrid, list[Any]]) -> None:
     toy, samples, shown = drawing
-    toy.clock.end = 8
+    toy.clock.images = 8
     step(toy, samples)
     samples.draw(toy)
     assert [(list(paths), images) for paths, images in shown] == [(["samples/images", "samples/LL1"], 8)]

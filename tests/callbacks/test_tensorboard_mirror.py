@@ -30,6 +30,20 @@ def test_events_can_be_read_back(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(drawn), np.asarray(read))
 
 
+def test_a_continued_run_takes_the_place_of_what_was_lost(tmp_path: Path) -> None:
+    run = new_run(tmp_path)
+    for first, end, kept in ((0, 5, 0), (3, 7, 2)):  # killed at 4, continued from a checkpoint of 2
+        (run.path / "metrics.jsonl").write_text("".join(f'{{"images_seen": {n}}}\n' for n in range(1, kept + 1)))
+        mirror = TensorBoardMirror()
+        mirror.start(run, CONFIG)
+        for images in range(first, end):
+            mirror.row({"loss": float(first)}, images)
+        mirror.finish(0)
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    expected = [(0, 0.0), (1, 0.0), (2, 0.0), (3, 3.0), (4, 3.0), (5, 3.0), (6, 3.0)]
+    assert [(event.step, event.value) for event in events.Scalars("loss")] == expected
+
+
 def test_what_was_judged_stands_beside_the_run(tmp_path: Path) -> None:
     run, mirror = new_run(tmp_path), TensorBoardMirror()
     save_grid(torch.rand(1, 3, 8, 8), tmp_path / "gallery.png")

@@ -54,6 +54,25 @@ def test_players_pull_logits_of_fakes_apart(kind: type[AdversarialLoss]) -> None
     assert (torch.autograd.grad(kind().discriminator(torch.zeros(3), fake + 0.5), fake)[0] > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("kind", "share", "of_high_reals"),
+    [
+        (NonSaturating, 0.5, 0.5),  # above 0: both real images, and both generated ones
+        (LSGAN, 0.5, 0.5),  # above ½ the same
+        (RelativisticAverage, 0.5, 1.0),  # above the others' means of 1.5 and 2, one of each
+        (WGANGP, 0.5, 1.0),
+    ],
+)
+def test_accuracy_counts_images_on_their_side(kind: type[AdversarialLoss], share: float, of_high_reals: float) -> None:
+    real, fake = torch.tensor([3.0, 1.0]), torch.tensor([2.0, 1.0])
+    assert kind().accuracy(real, fake).item() == share
+    assert kind().accuracy(real + 9, fake).item() == of_high_reals
+
+
+def test_logits_of_least_squares_aim_at_one_and_zero() -> None:
+    assert LSGAN().accuracy(torch.tensor([1.0, 0.9]), torch.tensor([0.02, 0.1])).item() == 1
+
+
 @pytest.mark.parametrize("kind", REFERENCE)
 def test_extreme_logits_stay_finite(kind: type[AdversarialLoss]) -> None:
     huge = torch.tensor([1e4, -1e4])

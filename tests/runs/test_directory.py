@@ -49,6 +49,26 @@ def test_a_lock_keeps_other_processes_out(tmp_path: Path) -> None:
     assert run.state() == "killed"
 
 
+@pytest.mark.fault("logging", "a run that begins while others look at it")
+def test_who_asks_keeps_nobody_out(tmp_path: Path) -> None:
+    run, context = RunDirectory.create(tmp_path), multiprocessing.get_context("fork")
+    ended = context.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            run.held()
+
+    asking = [context.Process(target=ask) for _ in range(2)]
+    for process in asking:
+        process.start()
+    for _ in range(200):
+        with run.lock():
+            pass
+    ended.set()
+    for process in asking:
+        process.join()
+
+
 @pytest.mark.fault("logging", "torn row of the record")
 def test_a_torn_last_row_is_left_out(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)

@@ -196,6 +196,20 @@ def test_a_study_of_something_else_is_not_taken_up(tmp_path: Path, space: tuple[
         search(tmp_path, *space)
 
 
+@pytest.mark.parametrize("drawn", [0, 1])
+def test_a_trial_that_was_being_drawn_is_given_up(tmp_path: Path, drawn: int) -> None:
+    found = search(tmp_path, *SPACE[:2], n_trials=2)
+    trial = found.study.ask()
+    for _ in range(drawn):
+        trial.suggest_float("optim.lr", 1e-4, 1e-2, log=True)
+    found = search(tmp_path, *SPACE[:2], n_trials=2)
+    assert found.plan()[1] == 2
+    found = search(tmp_path, *SPACE[:2], n_trials=2)
+    assert [ask(found).number, ask(found).number] == [2, 3]
+    assert found.ask(1) is None
+    assert [state for state, _ in trials(found)] == [FAIL, RUNNING, RUNNING]
+
+
 def test_what_was_running_goes_on_first_and_the_total_is_kept(tmp_path: Path) -> None:
     found = search(tmp_path)
     finish(found, tmp_path, 1.0)

@@ -64,6 +64,18 @@ def test_lazy_terms_count_as_often_as_they_are_left_out() -> None:
     torch.testing.assert_close(moved(4), 4 * moved(1))
 
 
+@pytest.mark.parametrize(("every", "due"), [(2, [1, 5, 9]), (3, [1, 7])])
+def test_lazy_terms_of_the_generator_count_its_own_updates(every: int, due: list[int]) -> None:
+    terms: Any = {"generator": {"adversarial": 1.0}, "discriminator": {"adversarial": 1.0}}
+    toy = Toy(every={"adversarial": every}, n_critic=2, terms=terms)
+    wanted = []
+    for step in range(10):
+        if (step + 1) % 2 == 0 and toy.wants("generator", "adversarial"):
+            wanted.append(step)
+        toy.run(1)
+    assert wanted == due
+
+
 def test_parts_of_a_batch_give_the_same_step() -> None:
     whole, parts = Toy(), Toy(accumulate=3)
     # The toy's tanh is not a mean over rows; its generator side is, so that is what must agree to rounding.

@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 from freqgan.errors import UserError
 from freqgan.losses import LSGAN
+from freqgan.ops.keyed_random import key
 from freqgan.systems import SGD, Blend, FrequencyGAN
 from freqgan.systems.base import System
 from freqgan.systems.batches import split
 from freqgan.systems.blend import BlendedGenerator
 from freqgan.systems.rules import Batch, Outputs, Terms, Weights
+from freqgan.systems.target_vectors import TargetVectors
 from freqgan.transforms import Identity
 from tests.systems.small import batch, changed, data, names, ready, system, two_levels, weights
 from tests.systems.toy import Toy
@@ -68,9 +70,23 @@ def test_samples_are_bit_for_bit_one_of_the_two_where_alpha_ends(value: float, o
     built = set_alpha(blended(), value)
     image = built.sample(0, 3, seed=4, weights="raw")
     own = built.generators(built.vectors.of_samples(0, 3, seed=4))
-    expected = partner(built).sample(0, 3, seed=4, weights="raw") if of_other else built.generators.bands.image(own)
+    other = partner(built).sample(0, 3, seed=key(4, "blend"), weights="raw")
+    expected = other if of_other else built.generators.bands.image(own)
     assert torch.equal(image, expected.clamp(-1, 1))
     assert torch.equal(built.pictures(3, seed=4)["images"], image)
+
+
+def test_samples_are_made_of_different_noise_as_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds, draw = [], TargetVectors.of_samples
+
+    def drawn(self: TargetVectors, first: int, count: int, *, seed: int) -> Tensor:
+        seeds.append(seed)
+        return draw(self, first, count, seed=seed)
+
+    monkeypatch.setattr(TargetVectors, "of_samples", drawn)
+    blended().sample(0, 2, seed=7)
+    assert seeds[0] == 7
+    assert len(set(seeds)) == 2
 
 
 @pytest.mark.parametrize("start", [0.0, 0.5, 1.0])
@@ -86,6 +102,11 @@ def test_alpha_is_learned_and_comes_back_from_its_bounds(start: float) -> None:
     assert float(alpha(built).detach()) != start
     ready(set_alpha(built, 1.5 if start else -0.5))
     assert float(alpha(built).detach()) == (1.0 if start else 0.0), "a step out of bounds is projected"
+
+
+@pytest.mark.parametrize("initial", [0, 1])
+def test_alpha_may_begin_at_a_whole_number(initial: int) -> None:
+    assert alpha(blended(blend={"initial": initial})).tolist() == [float(initial)]
 
 
 def test_every_class_has_its_alpha() -> None:

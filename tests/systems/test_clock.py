@@ -51,13 +51,52 @@ def test_state_continues_a_clock() -> None:
     clock = Clock(minutes=1.0)
     clock.start()
     clock.advance(8, generator=True)
-    clock.end = 1234
+    clock.measured = 1234
     other = Clock(minutes=1.0)
     other.load_state_dict(clock.state_dict())
     assert (other.images_seen, other.end) == (8, 1234)
-    longer = Clock(images=99)
-    longer.load_state_dict(clock.state_dict())
-    assert longer.end == 99
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "end"),
+    [
+        ({"minutes": 1.0}, {"images": 99}, 99),
+        ({"minutes": 1.0}, {"minutes": 3.0}, 3000),
+        ({"minutes": 1.0}, {"minutes": 3.0, "images": 2000}, 2000),
+        ({"minutes": 1.0, "images": 500}, {"minutes": 1.0, "images": 700}, 700),
+        ({"images": 1000}, {"minutes": 1.0}, None),  # measured anew
+    ],
+)
+def test_another_budget_counts_from_where_a_run_goes_on(
+    before: dict[str, Any], now: dict[str, Any], end: int | None
+) -> None:
+    clock = Clock(**before)
+    clock.measured = 1000 if "minutes" in before else None
+    other = Clock(**now)
+    other.load_state_dict(clock.state_dict())
+    assert other.end == end
+
+
+def test_the_speed_is_measured_over_the_steps_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(module, "SPEED_AFTER_SHARE", 1.0)
+    clock = Clock(minutes=1.0)
+    clock.load_state_dict({"images_seen": 580, "steps": 58, "generator_updates": 58, "seconds": 0.58, "minutes": 1.0})
+    clock.start()
+    for step in range(1, module.SPEED_AFTER_STEPS + 1):
+        assert clock.end is None
+        now += 5.0 if step < module.WARM_UP_STEPS else 0.01
+        clock.advance(10, generator=True)
+    assert clock.end == pytest.approx(60_000, rel=1e-6)
+
+
+def test_images_end_a_run_before_its_speed_is_known() -> None:
+    clock = Clock(images=20, minutes=60.0)
+    for _ in range(2):
+        assert not clock.finished
+        clock.advance(10, generator=True)
+    assert clock.finished
 
 
 def test_a_multiple_is_crossed_once() -> None:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
 import torch
 
 from freqgan.systems.estimate import step_cost
+from tests.systems.small import SIZE, system
 from tests.systems.toy import Toy
 
 BATCH = {"image": torch.empty(8, 2, device="meta")}
@@ -35,6 +37,22 @@ def test_phases_count_by_their_shares_and_players_at_rest_do_not() -> None:
     assert flops([{"terms": SILENT}]) == generator_alone
     assert flops([{"until": 0.25, "terms": SILENT}, {}]) == round(0.25 * generator_alone + 0.75 * ALL)
     assert flops([{"frozen": ["generator"]}]) == G + DISCRIMINATORS_TURN
+
+
+def test_updates_of_the_critic_alone_count_as_often_as_they_come() -> None:
+    assert flops([], n_critic=4) == ALL - 3 / 4 * GENERATORS_TURN
+    assert flops([{"terms": SILENT}], n_critic=4) == ALL - DISCRIMINATORS_TURN  # there is no critic to wait for
+
+
+def test_lazy_terms_count_as_often_as_they_come() -> None:
+    def with_r1(weight: float, every: int) -> int:
+        terms: Any = {"generator": {"adversarial": 1.0}, "discriminator": {"adversarial": 1.0, "r1": weight}}
+        with torch.device("meta"):
+            built = system(terms=terms, every={"r1": every})
+            return step_cost(built, {"image": torch.empty(8, 3, SIZE, SIZE)}).flops
+
+    without, always = with_r1(0.0, 1), with_r1(1.0, 1)
+    assert with_r1(1.0, 4) == pytest.approx(without + (always - without) / 4, abs=1)
 
 
 def test_every_part_of_a_batch_is_counted() -> None:

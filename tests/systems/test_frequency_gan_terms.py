@@ -160,6 +160,31 @@ def test_a_term_of_weight_0_is_not_computed() -> None:
     assert set(built.generator_terms(batch(), ready(built))) == {"focal_frequency"}
 
 
+def test_a_lazy_adversarial_term_is_computed_when_it_is_due() -> None:
+    built = system(every={"adversarial": 2})
+    found = [{name for name in built.training_step(batch(), 0) if "adversarial" in name} for _ in range(4)]
+    assert (
+        found[0] == found[2] == {f"{p}/{n}/adversarial" for p in ("generator", "discriminator") for n in names(built)}
+    )
+    assert found[1] == found[3] == set()
+
+
+@pytest.mark.parametrize(
+    ("frozen", "settings"),
+    [("generator.stacks.0", {}), ("discriminator.networks.0", {"cascade_real": {"start": 1.0, "end": 1.0}})],
+)
+def test_what_a_phase_freezes_takes_no_statistics(frozen: str, settings: dict[str, Any]) -> None:
+    built = system(norm="batch", phases=[{"frozen": [frozen]}], **settings)
+    player, _, rest = frozen.partition(".")
+    part = built.players()[player].get_submodule(rest)  # type: ignore[index]
+    built.begin_phases()
+    state = {name: value.clone() for name, value in part.state_dict().items()}
+    for _ in range(2):
+        built.training_step(batch(), 0)
+        assert not any(module.training for module in part.modules())
+    assert all(torch.equal(value, state[name]) for name, value in part.state_dict().items())
+
+
 def test_real_bands_are_at_unit_scale() -> None:
     built = system()
     built.calibrate(data())

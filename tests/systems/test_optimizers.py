@@ -60,6 +60,13 @@ def test_todays_settings_win_over_restored_ones(optim: Optimizers) -> None:
     assert [group["lr"] for group in optimizer.param_groups] == [0.1]
 
 
+@pytest.mark.parametrize("kind", [RMSprop, SGD])
+def test_settings_of_a_player_are_those_of_the_optimiser(kind: type[Optimizers]) -> None:
+    line = rf"optim\.discriminator\.betas is no setting of {kind.__name__}"
+    with pytest.raises(UserError, match=line):
+        kind(discriminator={"betas": (0.5, 0.9)})  # type: ignore[arg-type, call-arg]
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.0])
 def test_a_decay_begins_within_the_budget(share: float) -> None:
     with pytest.raises(UserError, match=r"optim\.decay_from"):

@@ -146,7 +146,7 @@ def test_continued_from_any_step_a_run_ends_with_the_same_weights(stop: int, rul
 def test_a_phase_that_has_begun_is_not_gone_back_to() -> None:
     system = toy()
     system.run(5)
-    system.clock.end = 800
+    system.clock.images = 800
     system.run(1)
     assert system.phases.number == 1
 
