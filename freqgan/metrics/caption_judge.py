@@ -16,6 +16,7 @@ from freqgan.metrics import ranks
 from freqgan.metrics.eight_bit import to_eight_bit
 from freqgan.metrics.real_cache import read, write
 from freqgan.metrics.retrieval import all_captions, batches
+from freqgan.ops.captions import wording
 from freqgan.ops.global_batch import rank, world_size
 
 Verdict = dict[str, list[float]]
@@ -79,12 +80,14 @@ def on_real(
 
     Args:
         judge: is asked.
-        pairs: samples with `image` (1, c, h, w) and all captions, one by one; the n-th caption of the n-th counts.
+        pairs: samples with `image` (1, c, h, w), all captions and, where the data know any, `class`, one by one; the
+            n-th caption of the n-th counts.
         file: where the numbers are kept.
         device: where images are judged.
 
     Returns:
-        `<metric>_real`, of images with their own captions, and `<name>_mismatched`, with those of the next image.
+        `<metric>_real`, of images with their own captions, and `<name>_mismatched`, with that of the next image of
+        another class and other words, as far as one is near.
     """
     known = ranks.on_first(lambda: read(file))
     if known is not None:
@@ -105,10 +108,23 @@ def _asked(judge: CaptionJudge, batch: Sequence[tuple[int, Mapping[str, Any]]], 
     images = to_eight_bit(torch.cat([pair["image"] for _, pair in batch]).to(device))
     said = [(number, all_captions(pair)) for number, pair in batch]
     own = [captions[number % len(captions)] for number, captions in said]
-    right, wrong = (judge.verdicts(images, captions, numbers) for captions in (own, own[1:] + own[:1]))
-    others = [{name: values for name, values in of.items() if name == judge.name and len(batch) > 1} for of in wrong]
-    return [
-        {f"{name}_real": values for name, values in mine.items()}
-        | {f"{name}_mismatched": values for name, values in other.items()}
-        for mine, other in zip(right, others, strict=True)
-    ]
+    of_real = judge.verdicts(images, own, numbers)
+    found = [{f"{name}_real": values for name, values in verdict.items()} for verdict in of_real]
+    others = _others(own, [int(pair.get("class", number)) for number, pair in batch])
+    if others:
+        rows = list(others)
+        wrong = judge.verdicts(images[rows], [own[other] for other in others.values()], [numbers[row] for row in rows])
+        for row, verdict in zip(rows, wrong, strict=True):
+            found[row] |= {f"{name}_mismatched": values for name, values in verdict.items() if name == judge.name}
+    return found
+
+
+def _others(captions: Sequence[str], classes: Sequence[int]) -> dict[int, int]:
+    """For each caption the next one, round and round, of other words and another class; none where there is none."""
+    said, found = [wording(caption) for caption in captions], dict[int, int]()
+    for row in range(len(said)):
+        for other in (*range(row + 1, len(said)), *range(row)):
+            if said[other] != said[row] and classes[other] != classes[row]:
+                found[row] = other
+                break
+    return found

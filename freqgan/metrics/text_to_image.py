@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_DEFINITION = 1  # of the numbers in the cache; counted up when one of them changes its meaning
+_DEFINITION = 2  # of the numbers in the cache; counted up when one of them changes its meaning
 _SMALL = 20
 _OF_REAL = ("real", "mismatched")
 Scores = dict[str, float]

@@ -1,5 +1,7 @@
 """A batch in parts, and a step's outputs without their graph."""
 
+from itertools import pairwise
+
 from torch import Tensor
 
 from freqgan.ops.global_batch import rank, world_size
@@ -7,16 +9,20 @@ from freqgan.systems.rules import Batch, Outputs, Part, Rows
 
 
 def split(batch: Batch, count: int) -> list[Part]:
-    """The batch in parts as equal as can be, at most `count`, each with its rows of the global batch."""
+    """The batch in `count` parts that differ by one row at most, each with its rows of the global batch.
+
+    No part is larger than the first. Of fewer rows than `count`, each is a part.
+    """
     local = len(next(value for value in batch.values() if isinstance(value, Tensor)))
-    size = -(-local // count)
-    first, total = rank() * local, local * world_size()
+    count = min(count, local)
+    cuts = [-(-local * number // count) for number in range(count + 1)]
+    offset, total = rank() * local, local * world_size()
     return [
         (
-            {name: value[i : i + size] for name, value in batch.items()},
-            Rows(first + i, first + min(i + size, local), total),
+            {name: value[first:end] for name, value in batch.items()},
+            Rows(offset + first, offset + end, total),
         )
-        for i in range(0, local, size)
+        for first, end in pairwise(cuts)
     ]
 
 

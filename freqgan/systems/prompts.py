@@ -1,16 +1,15 @@
 """What samples of a text-conditioned GAN are made of: captions that were kept with the weights, or given ones."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, final
 
 from torch import nn
 
 from freqgan.errors import UserError
 from freqgan.networks import StageOutput
+from freqgan.ops.keyed_random import permutation
 from freqgan.systems.text_tasks import STAGES
 from freqgan.text import KeptCaptions, Text
-
-_LONGEST = 256  # bytes that are kept of a caption
 
 
 class Imagined(NamedTuple):
@@ -43,12 +42,18 @@ class Prompts(nn.Module):
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.kept = KeptCaptions(count, length=_LONGEST)
+        self.kept = KeptCaptions(count)
         self.given: list[str] = []
 
-    def keep(self, of_images: Iterable[Sequence[str]]) -> None:
-        """Takes a caption of each of the first images: of the first image the first, of the second the second, …"""
-        self.kept.keep(captions[number % len(captions)] for number, captions in enumerate(of_images))
+    def keep(self, of_images: Sequence[Sequence[str]]) -> None:
+        """Takes a caption of each image, of one the first, of the next the second, …
+
+        Images come in the order in which evaluations draw them, so that the first n captions are of the very n images
+        that a protocol looks at.
+        """
+        order = permutation(0, "evaluation", 0, len(of_images)).tolist()
+        drawn = (of_images[index] for index in order)
+        self.kept.keep(captions[number % len(captions)] for number, captions in enumerate(drawn))
 
     def aim(self, wishes: Mapping[str, str]) -> None:
         """Has samples made of `captions`, one on each line, in place of the kept ones.

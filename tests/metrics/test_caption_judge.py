@@ -60,6 +60,27 @@ def test_real_images_are_judged_with_their_own_captions_and_with_others(tmp_path
     assert judge.asked[COUNT:] == [("1 second", 0), ("2 first", 1), ("3 second", 2), ("4 first", 3), ("0 first", 4)]
 
 
+def test_the_wrong_caption_is_of_another_class_and_of_other_words(tmp_path: Path) -> None:
+    def of(classes: Sequence[int], said: Sequence[str]) -> tuple[list[tuple[str, int]], dict[str, float]]:
+        samples = [
+            {"image": torch.full((1, 3, 2, 2), 0.2), "caption": [[caption]], "class": torch.tensor([number])}
+            for number, caption in zip(classes, said, strict=True)
+        ]
+        judge, folder = Parrot(), tmp_path / "".join(map(str, classes))
+        folder.mkdir()
+        found = on_real(judge, lambda: samples, file=folder / "judged.pt", device=torch.device("cpu"))
+        return judge.asked[len(said) :], found
+
+    said = ["1 a", "1 b", "1 c", "2 a", "1 B"]
+    asked_of, found = of([0, 0, 0, 1, 2], said)
+    assert asked_of == [("2 a", 0), ("2 a", 1), ("2 a", 2), ("1 B", 3), ("1 a", 4)]
+    assert found["right_mismatched"] == pytest.approx(2 / 5)
+    assert of([0, 1, 1, 1, 0], said)[0][1] == ("1 a", 1)  # and not “1 B”, which says the same
+    asked_of, found = of([0, 0, 0, 0, 0], said)
+    assert asked_of == []
+    assert {*found} == {"right_real", "odd_real"}
+
+
 def test_they_are_judged_once(tmp_path: Path) -> None:
     first, judge = asked(tmp_path), Parrot()
     assert asked(tmp_path, judge) == first

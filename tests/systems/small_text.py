@@ -67,7 +67,7 @@ def system(terms: Any = TERMS, *, made: Any = None, **settings: Any) -> StagedTe
     } | settings
     built = StagedTextGAN(**settings)
     built.ema.restart(built.generator)
-    built.prompts.keep([[caption] for caption in CAPTIONS])
+    built.prompts.kept.keep(CAPTIONS)
     return without_trainer(built)
 
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from freqgan.data.evaluation import chosen
 from freqgan.errors import UserError
 from freqgan.systems.prompts import Prompts
 from tests.systems.small_text import system
@@ -8,13 +9,30 @@ from tests.systems.small_text import system
 
 def kept() -> Prompts:
     prompts = Prompts(4)
-    prompts.keep([["a ring", "one shape"], ["a star", "a blue star"], ["a heart"], ["a cross", "x"], ["too many"]])
+    prompts.kept.keep(["a ring", "a blue star", "a heart", "x", "too many"])
     return prompts
 
 
-def test_images_take_turns_with_their_captions() -> None:
+def test_samples_take_turns_with_the_captions() -> None:
     assert kept().of_samples(0, 6) == ["a ring", "a blue star", "a heart", "x", "a ring", "a blue star"]
     assert kept().of_samples(3, 2) == ["x", "a ring"]
+
+
+@pytest.mark.parametrize("count", [1, 5, 20])
+def test_the_first_captions_are_those_of_the_images_that_evaluations_draw(count: int) -> None:
+    prompts = Prompts(100)
+    prompts.keep([[f"{index} one", f"{index} two"] for index in range(60)])
+    said = [caption.split() for caption in prompts.of_samples(0, count)]
+    assert sorted(int(index) for index, _ in said) == chosen(60, count)
+    assert [turn for _, turn in said] == (["one", "two"] * count)[:count]
+
+
+def test_captions_are_kept_whole() -> None:
+    long, other = "a large red circle " * 60 + "above a blue ring", Prompts(2)
+    prompts = Prompts(2)
+    prompts.keep([[long]])
+    other.load_state_dict(prompts.state_dict())
+    assert prompts.of_samples(0, 1) == other.of_samples(0, 1) == [long]
 
 
 def test_they_are_part_of_the_state() -> None:

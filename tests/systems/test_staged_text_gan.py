@@ -284,6 +284,13 @@ def test_pictures_show_all_stages_of_a_caption_side_by_side() -> None:
     assert torch.equal(pictures["stages"][..., :SIZE][..., ::4, ::4], first)
 
 
+def test_parts_of_ten_rows_have_two_or_more_each() -> None:
+    said = [f"a red circle and {shapes}" for shapes in ("one", "two", "three", "four", "five", "six")] + CAPTIONS[1:5]
+    built = system(accumulate=4)
+    log = built.training_step({"image": torch.zeros(10, 3, SIZE, SIZE), "caption": said}, 0)
+    assert log["generator/sentence_2"].isfinite()
+
+
 def test_given_captions_take_the_place_of_kept_ones() -> None:
     built = system()
     built.aim({"captions": "a green circle\n\na purple star\n"})

@@ -86,6 +86,14 @@ def test_ways_back_are_computed_for_generators_alone() -> None:
     assert (built.clock.steps, built.clock.generator_updates, built.clock.images_seen) == (2, 1, 8)
 
 
+def test_a_lazy_cycle_is_due_in_every_second_update_of_the_generators() -> None:
+    built = unpaired(n_critic=2, every={"cycle": 2})
+    logs = [built.training_step(batch(), 0) for _ in range(8)]
+    updates = [log for log in logs if "generator/a/adversarial" in log]
+    assert ["generator/a/cycle" in log for log in updates] == [True, False, True, False]
+    assert not any("generator/a/cycle" in log for log in logs[::2])
+
+
 def test_a_term_without_weight_is_not_computed() -> None:
     built, passes = unpaired(terms=CYCLE | {"generator": {"cycle": 1.0, "identity": 0.0}}), list[str]()
     for name, network in built.generator.items():
