@@ -182,3 +182,9 @@ def test_no_interpolation_but_from_paths_data_facts_name_and_seed() -> None:
         for reference in text.split("${")[1:]:
             name = reference.split("}")[0].split(":")[0]
             assert name.split(".")[0] in allowed or name in allowed, f"{file}: {name}"
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "model").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_gradient_penalty_weighs_as_much_as_the_loss_that_lambda_is_relative_to(path: Path) -> None:
+    terms = yaml.safe_load(path.read_text()).get("terms", {}).get("discriminator") or {}
+    assert terms.get("gradient_penalty") == (terms["adversarial"] if "gradient_penalty" in terms else None)

@@ -1,13 +1,15 @@
 """The game of a text-conditioned GAN's stages: what each discriminator judges, and the losses with their halves.
 
 Reference: patent CN113781598B, claims 5–7: one task per discriminator, realism in stage 1, the match with the sentence
-in stage 2 and with the mean word in stage 3, each loss with the factor ½. AttnGAN's (Xu et al. 2018, eqs. 5 and 6)
-judge realism and match at once: the sum of two such losses. Mismatched pairs, real images with another image's caption,
-are an option (Reed et al. 2016): they and the generated images make up half each of what does not match. Departure from
-AttnGAN's code: its generator's losses have no ½, and its discriminators' negatives count a third each.
+in stage 2 and with the mean word in stage 3, each loss with the factor ½; the Wasserstein game's penalty has it too, so
+that λ keeps its meaning. AttnGAN's (Xu et al. 2018, eqs. 5 and 6) judge realism and match at once: the sum of two such
+losses. Mismatched pairs, real images with another image's caption, are an option (Reed et al. 2016): they and the
+generated images make up half each of what does not match. Departure from AttnGAN's code: its generator's losses have no
+½, and its discriminators' negatives count a third each.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple, final
 
 import torch
@@ -73,7 +75,7 @@ class TextGame:
     def discriminator_terms(
         self, real: ByStage, fake: ByStage, conditions: Conditions, wrong: Wrong | None = None
     ) -> tuple[Terms, Terms]:
-        """½ the adversarial loss, summed over tasks, and the accuracy of every discriminator to be noted."""
+        """½ the adversarial loss, summed over tasks, and every discriminator's mean accuracy in them to be noted."""
         terms, notes = Terms(), Terms()
         of_real, of_fake = self.logits(real, conditions, wrong), self.logits(fake, conditions)
         for stage in of_real:
@@ -84,18 +86,16 @@ class TextGame:
                 negative = torch.where(wrong.found, ours[-1], theirs[-1])
                 losses[-1] = (losses[-1] + self.loss.discriminator(ours[-2], negative)) / 2
             terms[f"{stage}/adversarial"] = torch.stack(losses).sum() / 2
-            notes[f"discriminator/{stage}/accuracy"] = self.loss.accuracy(
-                of_real[stage][:, : len(theirs)], of_fake[stage]
-            )
+            accuracies = [self.loss.accuracy(x, y) for x, y in zip(ours, theirs, strict=False)]
+            notes[f"discriminator/{stage}/accuracy"] = torch.stack(accuracies).mean()
         return terms, notes
 
     def r1_terms(self, real: ByStage, conditions: Conditions) -> Terms:
-        """R1 of every discriminator."""
-        penalties = r1_penalties(lambda images: self.logits(images, conditions), real)
-        return {f"{stage}/r1": value for stage, value in penalties.items()}
+        """R1 of every discriminator, summed over tasks: gradients of two tasks may be opposite, and cancel."""
+        return _summed("r1", r1_penalties(partial(self._by_task, conditions), self._for_tasks(real)))
 
     def gradient_penalty_terms(self, real: ByStage, fake: ByStage, conditions: Conditions, mix: ByStage) -> Terms:
-        """The penalty between real and generated images of every discriminator.
+        """½ the penalty between real and generated images of every discriminator, summed over tasks.
 
         Args:
             real: images.
@@ -103,8 +103,31 @@ class TextGame:
             conditions: that both are to match.
             mix: numbers in [0, 1), (b,) by stage.
         """
-        penalties = interpolation_penalties(lambda images: self.logits(images, conditions), real, fake, mix)
-        return {f"{stage}/gradient_penalty": self.loss.gradient_penalty * x for stage, x in penalties.items()}
+        inputs = [self._for_tasks(values) for values in (real, fake, mix)]
+        penalties = _summed("gradient_penalty", interpolation_penalties(partial(self._by_task, conditions), *inputs))
+        return {name: self.loss.gradient_penalty * value / 2 for name, value in penalties.items()}
+
+    def _for_tasks(self, values: ByStage) -> dict[str, Tensor]:
+        """The values of a stage for each of its discriminator's tasks, by `stage/number`."""
+        counts = {stage: task["realism"] + (task["condition"] != "none") for stage, task in self.tasks.items()}
+        return {f"{stage}/{number}": value for stage, value in values.items() for number in range(counts[stage])}
+
+    def _by_task(self, conditions: Conditions, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Logits of one task for each of the images, which are named as by `_for_tasks`."""
+        found = {}
+        for name, image in images.items():
+            stage, number = name.split("/")
+            found[name] = self.logits({stage: image}, conditions)[stage][:, int(number)]
+        return found
+
+
+def _summed(term: str, penalties: Mapping[str, Tensor]) -> Terms:
+    """Of all tasks of a stage, as a term of it."""
+    terms = Terms()
+    for name, value in penalties.items():
+        of_stage = f"{name.split('/')[0]}/{term}"
+        terms[of_stage] = terms[of_stage] + value if of_stage in terms else value
+    return terms
 
 
 def wrong_captions(allowed: Bool[Tensor, "n n"], count: int) -> Wrong:

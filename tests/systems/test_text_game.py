@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from freqgan.losses import BCE, AdversarialLoss, RelativisticAverage, allowed_pairs
+from freqgan.losses import BCE, WGANGP, AdversarialLoss, RelativisticAverage, allowed_pairs
 from freqgan.systems.text_game import TextGame, Wrong, wrong_captions
 from freqgan.systems.text_tasks import Condition, condition_of
 from freqgan.text import Text
@@ -93,7 +93,24 @@ def test_penalties_are_of_the_image_with_its_own_condition() -> None:
     built.loss.gradient_penalty = 3.0
     mix = {"stage2": torch.full((3,), 0.5)}
     value = built.gradient_penalty_terms(one(REAL), one(FAKE), {"stage2": SENTENCE}, mix)["stage2/gradient_penalty"]
-    torch.testing.assert_close(value, 3 * (SENTENCE - 1).square().mean())
+    torch.testing.assert_close(value, 3 * (SENTENCE - 1).square().mean() / 2)
+
+
+def test_each_task_has_a_penalty_of_its_own() -> None:
+    built, conditions = game(BOTH, WGANGP(gradient_penalty=3.0)), {"stage2": -torch.ones(3, 1)}
+    # The gradients of realism and match are +1 and -1: that of their mean is 0.
+    assert built.r1_terms(one(REAL), conditions)["stage2/r1"].item() == pytest.approx(0.5 + 0.5)
+    conditions = {"stage2": torch.full((3, 1), -3.0)}
+    terms = built.gradient_penalty_terms(one(REAL), one(FAKE), conditions, {"stage2": torch.full((3,), 0.5)})
+    assert terms["stage2/gradient_penalty"].item() == pytest.approx(3 * (0 + 2**2) / 2)
+
+
+def test_accuracy_compares_logits_of_one_task_with_each_other() -> None:
+    # In either task every real image is above every generated one; all logits of the match are below all of realism.
+    real, fake = torch.tensor([[11.0], [12.0]]), torch.tensor([[8.0], [9.0]])
+    conditions = {"stage2": torch.full((2, 1), 0.01)}
+    _, notes = game(BOTH, RelativisticAverage()).discriminator_terms({"stage2": real}, {"stage2": fake}, conditions)
+    assert notes["discriminator/stage2/accuracy"] == 1
 
 
 def test_the_next_other_caption_is_a_wrong_one() -> None:
