@@ -135,7 +135,9 @@ class LabelToImage(LabelSynthesis):
     def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
         """The adversarial loss of each scale, and distances: of the discriminators' features, of others, of pixels."""
         wants, image, real = partial(self.wants, "generator"), outputs["image"], outputs["real"]
-        terms = self.game.generator_terms(*self._judged(outputs), wants=wants) if self.game is not None else Terms()
+        terms = Terms()
+        if self.game is not None:
+            terms = self.game.generator_terms(real, image, given=outputs["condition"], wants=wants)
         if self.perceptual is not None and wants("perceptual"):
             terms["perceptual"] = self.perceptual(image, real)
         if wants("l1"):
@@ -146,14 +148,10 @@ class LabelToImage(LabelSynthesis):
         """The adversarial loss of each scale, and the penalties that are due."""
         assert self.game is not None
         wants, mix = partial(self.wants, "discriminator"), partial(self.draw, "mix", uniform_rows)
-        terms, notes = self.game.discriminator_terms(*self._judged(outputs), wants=wants, mix=mix)
+        real, fake, given = (outputs[name] for name in ("real", "image", "condition"))
+        terms, notes = self.game.discriminator_terms(real, fake, given=given, wants=wants, mix=mix)
         self.notes |= notes
         return terms
-
-    def _judged(self, outputs: Outputs) -> tuple[torch.Tensor, torch.Tensor]:
-        """What discriminators see: the real image and the generated one, each with what it is made of."""
-        condition = outputs["condition"]
-        return torch.cat((condition, outputs["real"]), 1), torch.cat((condition, outputs["image"]), 1)
 
     def describe(self) -> list[dict[str, str | int]]:
         """A row per network."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from freqgan.losses import AdversarialLoss, feature_matching
 from freqgan.networks import MultiScaleDiscriminator
-from freqgan.systems.image_game import ImageGame
+from freqgan.systems.image_game import ImageGame, beside
 from freqgan.systems.rules import Terms
 
 Layers = Literal["but_last", "all"]
@@ -19,10 +19,11 @@ Layers = Literal["but_last", "all"]
 class MultiScaleGame:
     """What discriminators at several scales make of generated and of real images (b, c, h, w).
 
-    Terms and accuracies are named by the scale: `scale1`, `scale2` for half of height and width, `scale4`.
+    Terms and accuracies are named by the scale: `scale1`, `scale2` for half of height and width, `scale4`. Penalties
+    are on gradients with respect to the image of each scale alone, not to what it is made of.
 
     Args:
-        judges: images to the outputs of all layers.
+        judges: images, behind the channels of what they are made of, if that is given, to the outputs of all layers.
         loss: the adversarial pair, of each scale.
         layers: that features are matched in.
     """
@@ -31,14 +32,16 @@ class MultiScaleGame:
         self.judges, self.loss, self.layers = judges, loss, layers
         self.games = {f"scale{2**n}": ImageGame(partial(_logits, judge), loss) for n, judge in enumerate(judges.scales)}
 
-    def generator_terms(self, real: Tensor, fake: Tensor, *, wants: Callable[[str], bool]) -> Terms:
+    def generator_terms(
+        self, real: Tensor, fake: Tensor, *, given: Tensor | None = None, wants: Callable[[str], bool]
+    ) -> Terms:
         """The adversarial loss at each scale, and the distance of the features, from one pass of the fake images."""
         plays, matches = wants("adversarial"), wants("feature_matching")
         if not plays and not matches:
             return {}
-        terms, of_fake = Terms(), self.judges(fake)
+        terms, of_fake = Terms(), self.judges(beside(given, fake))
         with torch.no_grad():
-            of_real = self.judges(real) if matches or self.loss.relative else []
+            of_real = self.judges(beside(given, real)) if matches or self.loss.relative else []
         for number, name in enumerate(self.games if plays else ()):
             logits = of_real[number][-1] if self.loss.relative else None
             terms[f"{name}/adversarial"] = self.loss.generator(of_fake[number][-1], logits)
@@ -47,13 +50,20 @@ class MultiScaleGame:
         return terms
 
     def discriminator_terms(
-        self, real: Tensor, fake: Tensor, *, wants: Callable[[str], bool], mix: Callable[[], Tensor]
+        self,
+        real: Tensor,
+        fake: Tensor,
+        *,
+        given: Tensor | None = None,
+        wants: Callable[[str], bool],
+        mix: Callable[[], Tensor],
     ) -> tuple[Terms, Terms]:
         """The terms of each scale, and its accuracy to be noted; arguments as those of `ImageGame`."""
         found, noted = Terms(), Terms()
-        scales = zip(self.judges.inputs(real), self.judges.inputs(fake), strict=True)
-        for (name, game), (of_real, of_fake) in zip(self.games.items(), scales, strict=True):
-            terms, notes = game.discriminator_terms(of_real, of_fake, wants=wants, mix=mix)
+        conditions = [None] * len(self.games) if given is None else self.judges.inputs(given)
+        scales = zip(self.judges.inputs(real), self.judges.inputs(fake), conditions, strict=True)
+        for (name, game), (of_real, of_fake, condition) in zip(self.games.items(), scales, strict=True):
+            terms, notes = game.discriminator_terms(of_real, of_fake, given=condition, wants=wants, mix=mix)
             found |= {f"{name}/{term}": value for term, value in terms.items()}
             noted |= {note.replace("/", f"/{name}/"): value for note, value in notes.items()}
         return found, noted

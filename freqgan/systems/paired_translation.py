@@ -107,23 +107,21 @@ class PairedTranslation(Translation):
         if self.wants("generator", "l2"):
             terms["l2"] = half_squared_error(image, target)
         if self.game is not None and self.wants("generator", "adversarial"):
-            terms["adversarial"] = self.game.generator_term(*self._judged(outputs))
+            terms["adversarial"] = self.game.generator_term(target, image, given=self._given(outputs))
         return terms
 
     def discriminator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
         """The adversarial loss, and the penalties that are due."""
         assert self.game is not None
         wants, mix = partial(self.wants, "discriminator"), partial(self.draw, "mix", uniform_rows)
-        terms, notes = self.game.discriminator_terms(*self._judged(outputs), wants=wants, mix=mix)
+        real, fake, given = outputs["target"], outputs["image"], self._given(outputs)
+        terms, notes = self.game.discriminator_terms(real, fake, given=given, wants=wants, mix=mix)
         self.notes |= notes
         return terms
 
-    def _judged(self, outputs: Outputs) -> tuple[Tensor, Tensor]:
-        """What the discriminator sees: the target and the result."""
-        real, fake = outputs["target"], outputs["image"]
-        if not self.conditional:
-            return real, fake
-        return torch.cat((outputs["source"], real), 1), torch.cat((outputs["source"], fake), 1)
+    def _given(self, outputs: Outputs) -> Tensor | None:
+        """What the discriminator sees beside a target or a result."""
+        return outputs["source"] if self.conditional else None
 
     def strips(self, batch: Batch, *, seed: int) -> dict[str, Tensor]:
         """Input, result and target."""

@@ -10,9 +10,9 @@ from freqgan.networks import MultiScaleDiscriminator
 from freqgan.systems.multi_scale_game import MultiScaleGame
 
 
-def game(loss: Any = None, *, scales: int = 3, layers: Any = "but_last") -> MultiScaleGame:
+def game(loss: Any = None, *, scales: int = 3, layers: Any = "but_last", channels: int = 3) -> MultiScaleGame:
     torch.manual_seed(0)
-    judges = MultiScaleDiscriminator(channels=4, max_channels=8, layers=2, scales=scales)
+    judges = MultiScaleDiscriminator(in_channels=channels, channels=4, max_channels=8, layers=2, scales=scales)
     for weight in judges.parameters():
         weight.data.mul_(10)
     return MultiScaleGame(judges, loss or LSGAN(), layers=layers)
@@ -76,3 +76,14 @@ def test_penalties_are_of_each_scale_by_itself() -> None:
     halved = of.judges.inputs(real)[1].requires_grad_()
     (gradient,) = torch.autograd.grad(of.judges.scales[1](halved)[-1].flatten(1).mean(1).sum(), halved)
     torch.testing.assert_close(terms["scale2/r1"], gradient.flatten(1).square().sum(1).mean() / 2)
+
+
+def test_penalties_are_on_the_gradient_of_the_image_and_not_of_what_it_is_made_of() -> None:
+    of, given, real, fake = game(WGANGP(gradient_penalty=10.0), scales=2, channels=5), *map(images, (2, 0, 1))
+    terms, _ = of.discriminator_terms(real, fake, given=given[:, :2], wants=wants("r1", "gradient_penalty"), mix=mix)
+    for name, place in {"r1": real, "gradient_penalty": mix()[:, None, None, None] * (real - fake) + fake}.items():
+        leaf = of.judges.inputs(torch.cat((given[:, :2], place), 1))[1].requires_grad_()
+        (gradient,) = torch.autograd.grad(of.judges.scales[1](leaf)[-1].flatten(1).mean(1).sum(), leaf)
+        length = gradient[:, 2:].flatten(1).norm(dim=1)
+        expected = length.square().mean() / 2 if name == "r1" else 10 * (length - 1).square().mean()
+        torch.testing.assert_close(terms[f"scale2/{name}"], expected)

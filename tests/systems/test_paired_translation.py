@@ -57,6 +57,14 @@ def test_a_discriminator_may_judge_results_alone() -> None:
     torch.testing.assert_close(built.generator_terms(batch(), made)["adversarial"], expected)
 
 
+def test_penalties_are_on_the_gradient_of_the_image_and_not_of_what_it_is_made_of() -> None:
+    built = pix2pix(terms=PIX2PIX | {"discriminator": {"adversarial": 0.5, "r1": 1.0}})
+    pair = torch.cat((batch()["image"], batch()["image_b"]), 1).requires_grad_()
+    (gradient,) = torch.autograd.grad(built.discriminator(pair).flatten(1).mean(1).sum(), pair)
+    terms = built.discriminator_terms(batch(), outputs_of(built, batch()))
+    torch.testing.assert_close(terms["r1"], gradient[:, 3:].flatten(1).square().sum(1).mean() / 2)
+
+
 def test_the_other_direction_swaps_the_domains() -> None:
     there, back = encoder_decoder(), encoder_decoder(direction="ba")
     swapped = {"image": batch()["image_b"], "image_b": batch()["image"]}
