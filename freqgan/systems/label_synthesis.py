@@ -99,7 +99,7 @@ class LabelSynthesis(System, Remembering, ABC):
         return self._results(self.inputs.completed(batch), [seed] * len(label_map), weights, looks or {})
 
     def synthesize_images(
-        self, images: Float[Tensor, "b c h w"], *, weights: Weights = "ema"
+        self, images: Float[Tensor, "b c h w"], *, weights: Weights = "ema", seed: int = 0
     ) -> Float[Tensor, "b c h w"]:
         """The results for images in [-1, 1] of a model without labels, in [-1, 1] and of their size.
 
@@ -108,7 +108,7 @@ class LabelSynthesis(System, Remembering, ABC):
         """
         if self.inputs.num_classes is not None:
             raise UserError("this model makes images of label maps, not of images")
-        return self._results({"image": images}, [0] * len(images), weights, {})
+        return self._results({"image": images}, [seed] * len(images), weights, {})
 
     def _results(self, batch: Batch, seeds: Sequence[int], weights: Weights, looks: Looks) -> Tensor:
         """One by one, since a network that looks at all of an image may look at the whole batch."""
@@ -154,8 +154,8 @@ class LabelSynthesis(System, Remembering, ABC):
         Without labels, results are judged as translations of A to B.
         """
         if self.inputs.num_classes is None:
-            translate = partial(self.synthesize_images, weights=weights)
-            return measure_translated({"ab": translate}, protocol, data, split, cache_dir)
+            translate, varied = partial(self.synthesize_images, weights=weights), self.generator.varied
+            return measure_translated({"ab": translate}, protocol, data, split, cache_dir, seed=seed, varied=varied)
 
         def results(batch: Batch, seeds: Sequence[int]) -> Tensor:
             return self._results(batch, seeds, weights, {})

@@ -1,6 +1,7 @@
 """How systems are measured: those whose samples stand for themselves, and those that make images of images."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from freqgan.metrics import (
 )
 from freqgan.systems.painted_measuring import measure_painted
 from freqgan.systems.rules import Scores
-from freqgan.systems.translating import Direction
+from freqgan.systems.translating import Direction, Translate
 
 _JUDGES = {
     GenerationProtocol: ("generation", "images made of chance"),
@@ -117,7 +118,14 @@ def measure_retrieval(
 
 
 def measure_translated(
-    translate: Mapping[Direction, Callable[[Tensor], Tensor]], protocol: Any, data: Any, split: str, cache_dir: Path
+    translate: Mapping[Direction, Translate],
+    protocol: Any,
+    data: Any,
+    split: str,
+    cache_dir: Path,
+    *,
+    seed: int,
+    varied: bool,
 ) -> Scores:
     """Runs a protocol of `freqgan.metrics` on translations.
 
@@ -127,16 +135,19 @@ def measure_translated(
         data: the data module, of two domains.
         split: of the data.
         cache_dir: where numbers that do not depend on the system are kept.
+        seed: of what is drawn for the results.
+        varied: whether results of other seeds differ.
 
     Raises:
         UserError: the protocol judges something else.
     """
     if isinstance(protocol, LabelToImageProtocol):
-        return measure_painted(translate, protocol, data, split, cache_dir)
+        return measure_painted(translate, protocol, data, split, cache_dir, seed=seed, varied=varied)
     _refuse_others(protocol, TranslationProtocol, "this model translates images")
     if isinstance(protocol, NoEvaluation):
         return {}
-    values: Scores = protocol.evaluate(translate, data, split=split, cache_dir=cache_dir)
+    seeded = {direction: partial(function, seed=seed) for direction, function in translate.items()}
+    values: Scores = protocol.evaluate(seeded, data, split=split, cache_dir=cache_dir)
     return values
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,6 +13,13 @@ from freqgan.systems.rules import Weights
 
 Direction = Literal["ab", "ba"]
 IMAGES: dict[Domain, str] = {"a": "image", "b": "image_b"}  # in a batch
+
+
+class Translate(Protocol):
+    """`Translating.translate` in one direction, and by one of the two weights."""
+
+    def __call__(self, images: Tensor, *, seed: int) -> Tensor:
+        """The results; the seed is of what is drawn for them."""
 
 
 class Translating(ABC):

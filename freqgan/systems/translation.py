@@ -114,8 +114,9 @@ class Translation(System, Translating, Exhibiting, ABC):
 
     def measure(self, protocol: Any, data: Any, *, split: str, seed: int, weights: Weights, cache_dir: Path) -> Scores:
         """Runs a protocol of `freqgan.metrics` on a split, in every direction."""
-        translate = {d: partial(self.translate, direction=d, weights=weights, seed=seed) for d in self.directions}
-        return measure_translated(translate, protocol, data, split, cache_dir)
+        translate = {d: partial(self.translate, direction=d, weights=weights) for d in self.directions}
+        varied = any(self.network(direction).noisy for direction in self.directions)
+        return measure_translated(translate, protocol, data, split, cache_dir, seed=seed, varied=varied)
 
     def exhibits(self, data: Any, *, split: str, seed: int, weights: Weights) -> dict[str, list[Exhibit]]:
         """By direction, as many as there are examples: input, result, the way back if there is one, and the target."""

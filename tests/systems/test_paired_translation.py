@@ -8,9 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from freqgan.data import DataModule, Scenes, TwoViews
 from freqgan.errors import UserError
 from freqgan.features import EfficientNetLite0
-from freqgan.metrics import GenerationProtocol, NoEvaluation, TranslationProtocol
+from freqgan.metrics import GenerationProtocol, LabelToImageProtocol, NoEvaluation, TranslationProtocol
 from freqgan.networks import UNet
 from freqgan.systems import Adam
 from freqgan.systems.gradients import bound_weights
@@ -185,6 +186,17 @@ def test_pairs_are_judged_in_the_direction_of_the_model(tmp_path: Path) -> None:
     assert built.measure(NoEvaluation(), data(), **how) == {}
     with pytest.raises(UserError, match="set metrics=translation"):
         built.measure(GenerationProtocol(EfficientNetLite0()), data(), **how)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_dropout_at_test_is_diversity(dropout: float, tmp_path: Path) -> None:
+    maps = partial(TwoViews, a="label_map", b="image", source=partial(Scenes, length=8))
+    scenes = DataModule(source=maps, image_size=SIZE, num_classes=9, batch_size=2, val_fraction=0.5, cache_dir=tmp_path)
+    features = EfficientNetLite0(image_size=32)
+    protocol = LabelToImageProtocol(features, num_images=2, perceptual=features, kid_subset_size=2, kid_subsets=1)
+    built = pix2pix(generator=partial(UNet, image_size=SIZE, channels=4, norm="instance", dropout=dropout))
+    values = built.measure(protocol, scenes, split="val", seed=0, weights="raw", cache_dir=tmp_path)
+    assert (values[f"diversity_{features.name}_n2_ab"] > 0) == (dropout > 0)
 
 
 def test_parts_of_a_batch_are_the_batch() -> None:
