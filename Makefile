@@ -21,12 +21,12 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP) ## set up .venv with pip
 
-train: $(STAMP) ## train the frequency GAN on real drawings, about five minutes on two cores
+train: $(STAMP) ## train the frequency GAN on real drawings, about 8 minutes
 	$(FREQGAN) train experiment=frequency_gan/openmoji $(ARGS)
 
 train-text: $(STAMP) ## captions to scenes in three stages, their encoders first; about an hour on two cores
 	$(FREQGAN) train experiment=image_text_encoder/scenes resume=auto
-	$(FREQGAN) train experiment=staged_text_gan/scenes $(ARGS)
+	$(FREQGAN) train experiment=staged_text_gan/scenes resume=auto $(ARGS)
 
 test: $(STAMP) ## the fast tests, about 15 minutes on two cores
 	$(PYTEST) -m "not slow" $(ARGS)

@@ -4,10 +4,11 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Mapping
 
-from freqgan.vocabulary import Vocabulary
+from freqgan.vocabulary import SWEEPING, Vocabulary
 
+SEVERAL = "-m, --multirun"
 FLAGS = {
-    "-m, --multirun": "one job for each combination of comma-separated values",
+    SEVERAL: "one job for each combination of comma-separated values",
     "--cfg job": "print the composed config and stop; --resolve fills in its references",
     "--info defaults": "print which files the config is composed of",
     "--config-dir <folder>": "search this folder first; a conf/ in the working directory is searched last",
@@ -16,9 +17,9 @@ FLAGS = {
 
 STATUSES = {
     "0": "done; a training reached its budget, or what `stop` waits for",
-    "1": "a failure of the program or of a job",
+    "1": "a failure of the program or of a job; `doctor`: something that every run needs is broken",
     "2": "a mistake in the command or its config",
-    "65": "diverged: a loss, gradient or weight is not finite",
+    "65": "diverged: a number was not finite, or the run was beyond recovery; the last good checkpoint is kept",
     "74": "a file could not be written or read back",
     "130, 143": "stopped by Ctrl-C or a signal, after a whole step and a checkpoint",
 }
@@ -53,7 +54,7 @@ def of_verb(verb: str, summary: str, examples: Iterable[str], *, positional: str
             f"freqgan {verb}{places} [group=option …] [key=value …]\n{summary}",
             *groups,
             "Settings\n" + textwrap.indent(words.settings(verb), "  "),
-            _section("Flags", FLAGS),
+            _section("Flags", {flag: text for flag, text in FLAGS.items() if verb in SWEEPING or flag != SEVERAL}),
             _examples(examples),
         ]
     )

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 PACKAGE = Path(__file__).parent
+SWEEPING = ("train", "plan")  # verbs whose keys may have several values
 
 
 def shipped_conf() -> Path:

@@ -407,7 +407,11 @@ MISTAKES = [
     ("train experiment=openmoji", "experiment=openmoji: there is no conf/experiment/openmoji.yaml, did you mean fr"),
     ("train experiment=a/b/c", "experiment=a/b/c: there is no conf/experiment/a/b/c.yaml, there is branch_sr/"),
     ("train hydra.run.dri=x", "there is no hydra.run.dri: `freqgan train --cfg hydra` prints"),
-    ("train seed=1,2", "seed=1,2: several values need --multirun; a list needs brackets, 'seed=[1,2]'"),
+    (
+        "train seed=1,2",
+        "seed=1,2: several values need --multirun; a list needs brackets, 'seed=[1,2]', text 'seed=\"1,2\"'",
+    ),
+    ("sample captions=a,b", "captions=a,b: several values are for train and plan; a list needs brackets, "),
     ("train tags=[a", "tags=[a: cannot be read; is the value text, quote it twice: 'tags=\"[a\"'"),
     ("train optim.lrr=1", "optim.lrr is unknown to freqgan.systems.Adam: did you mean optim.lr?"),
     ("train optim.lr=", "optim.lr=(nothing): wanted a number (default 0.0002)"),

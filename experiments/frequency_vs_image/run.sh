@@ -3,7 +3,7 @@
 #   run.sh rates                    the arms at four settings each, on fewer images
 #   run.sh main                     the arms with three seeds
 #   run.sh stability                without R1, at three learning rates with two seeds
-#   BEST=<arm> run.sh long          plain DCGAN and the best arm, five times as long
+#   BEST=<arm> run.sh long          plain DCGAN and another arm (haar_judged_whole), five times as long
 #   CAMVID=<folder> run.sh scenes   both on CamVid's street scenes
 #   BSDS=<folder> run.sh photos     both on BSDS500's photographs
 # VERB=plan says what a part would cost.
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 export OMP_NUM_THREADS=1
 freqgan=${FREQGAN:-.venv/bin/freqgan}
 part=${1:-main}
-pair=(-m sweep.name="$part" experiment=frequency_vs_image/identity,frequency_vs_image/"${BEST:-haar}")
+pair=(-m sweep.name="$part" experiment=frequency_vs_image/identity,frequency_vs_image/"${BEST:-haar_judged_whole}")
 seeds='seed=range(1,4)'
 
 case $part in

@@ -22,7 +22,7 @@ from hydra.errors import OverrideParseException
 from freqgan.config.stored import load_run
 from freqgan.errors import UserError
 from freqgan.suggest import hint, nearest
-from freqgan.vocabulary import Vocabulary
+from freqgan.vocabulary import SWEEPING, Vocabulary
 
 Sweeps = Literal["never", "asked", "always"]
 ANSWERED_BY_HYDRA = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc", "--version")
@@ -80,7 +80,7 @@ def read(verb: str, arguments: Sequence[str], *, sweeps: Sweeps, positional: str
     printed = any(flag.partition("=")[0] in ANSWERED_BY_HYDRA for flag in flags)
     several = (asked or sweeps == "always") and not printed
     if asked and sweeps == "never":
-        lines.append(f"{verb} takes one value for each key: only train and plan take several")
+        lines.append(f"{verb} takes one value for each key: only {' and '.join(SWEEPING)} take several")
     elif asked and printed:
         lines.append("one config is printed, not those of several jobs: leave -m and sweep=<file> out")
     elif not several:
@@ -157,7 +157,11 @@ class CommandLine:
                 f"{text}: cannot be read; is the value text, quote it twice: '{key}=\"{value}\"'"
             ) from error
         if override.is_sweep_override() and not self.several:
-            raise UserError(f"{text}: several values need --multirun; a list needs brackets, '{key}=[{value}]'")
+            several = "need --multirun" if self.verb in SWEEPING else f"are for {' and '.join(SWEEPING)}"
+            quoted = f"""'{key}="{value}"'"""
+            raise UserError(
+                f"{text}: several values {several}; a list needs brackets, '{key}=[{value}]', text {quoted}"
+            )
         lines = list(self._unknown(override))
         if lines:
             raise UserError(*lines)

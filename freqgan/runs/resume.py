@@ -75,7 +75,10 @@ def settle(settings: Mapping[str, Any], data: Data) -> Choice:
     parent = Path(settings["paths"]["output_dir"]) / settings["name"]
     own = settings["paths"].get("run_dir")
     choice = choose_own(Path(own), settings["resume"]) if own else choose(parent, settings["resume"])
-    if choice.finished and not settings["resume_override"]:
+    if choice.finished and choice.run is not None and not settings["resume_override"]:
+        if changed := differences(compared(choice.run.config), compared(settings)):
+            advice = "name what may differ in resume_override, and it goes on"
+            log.warning("%s was trained with other %s: %s", choice.run.path, ", ".join(changed), advice)
         return choice
     if choice.run is None and (lines := list(missing_runs(settings))):
         raise UserError(*lines)
@@ -171,10 +174,15 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
 
 def identity(config: Mapping[str, Any], fingerprint: str, versions: Mapping[str, Any]) -> dict[str, Any]:
     """What must not change in a run: its config without places and machines, its data, and its versions."""
+    seen = {name: versions.get(name) for name in VERSIONS_COMPARED}
+    return compared(config) | {"data_fingerprint": fingerprint, "versions": seen}
+
+
+def compared(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without places and machines."""
     kept = {key: value for key, value in config.items() if key not in NOT_COMPARED}
     kept["data"] = {key: value for key, value in config.get("data", {}).items() if key not in NOT_COMPARED_OF_DATA}
-    seen = {name: versions.get(name) for name in VERSIONS_COMPARED}
-    return kept | {"data_fingerprint": fingerprint, "versions": seen}
+    return kept
 
 
 def refuse_changes(run: RunDirectory, now: Mapping[str, Any], allowed: list[str]) -> None:

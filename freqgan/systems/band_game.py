@@ -1,6 +1,6 @@
 """The adversarial terms of all bands, and the penalties of their discriminators."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import final
 
 import torch
@@ -66,18 +66,17 @@ class BandGame:
         scales = {name: r1_gamma(*x.shape[-2:], batch=batch) if self.scaled_r1 else 1.0 for name, x in inputs.items()}
         return {f"{name}/r1": value * scales[name] for name, value in penalties.items()}
 
-    def gradient_penalty_terms(self, outputs: Outputs, resting: Collection[str], mix: Mapping[str, Tensor]) -> Terms:
+    def gradient_penalty_terms(self, outputs: Outputs, resting: Collection[str], mix: Callable[[str], Tensor]) -> Terms:
         """The penalty between real and generated bands of every GAN that does not rest, in the real bands' context.
 
         Args:
             outputs: of the step.
             resting: GANs that do not train now.
-            mix: numbers in [0, 1), (b,) by GAN.
+            mix: draws numbers in [0, 1), (b,), for a purpose.
         """
         contexts = self.judges.contexts_of(outputs["real"])
         real, fake = (self.inputs(outputs, side, resting) for side in ("real", "fake"))
         features = outputs["real_features"]
-        penalties = interpolation_penalties(
-            lambda x: self.judges(x, contexts, features=features), real, fake, {name: mix[name] for name in real}
-        )
+        places = {name: mix(f"mix {name}") for name in real}
+        penalties = interpolation_penalties(lambda x: self.judges(x, contexts, features=features), real, fake, places)
         return {f"{name}/gradient_penalty": self.loss.gradient_penalty * value for name, value in penalties.items()}

@@ -126,12 +126,11 @@ class FrequencyGAN(System):
         for name, loss in self.image_losses.items():
             if loss is not None and BandDiscriminators.WHOLE not in resting and self.wants("generator", name):
                 terms[name] = loss(outputs["image"], batch["image"])
-        return terms | self._players.terms("generator", batch, outputs["other"], due=self.wants("generator", "blend"))
+        return terms | self._players.terms("generator", batch, outputs["other"], self.wants)
 
     def discriminator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
         """The adversarial loss of every GAN that trains now, and the penalties that are due."""
-        resting = self.schedule.resting(self.clock.progress)
-        terms = Terms()
+        terms, resting = Terms(), self.schedule.resting(self.clock.progress)
         if self.wants("discriminator", "adversarial"):
             real, fake = (self.game.logits(outputs, side, resting) for side in ("real", "fake"))
             terms |= self.game.discriminator_terms(real, fake)
@@ -139,11 +138,8 @@ class FrequencyGAN(System):
         if self.wants("discriminator", "r1"):
             terms |= self.game.r1_terms(outputs, resting, self.rows.total)
         if self.game.loss.gradient_penalty and self.wants("discriminator", "gradient_penalty"):
-            judged = self.game.inputs(outputs, "real", resting)
-            mix = {name: self.draw(f"mix {name}", uniform_rows) for name in judged}
-            terms |= self.game.gradient_penalty_terms(outputs, resting, mix)
-        due = self.wants("discriminator", "blend")
-        return terms | self._players.terms("discriminator", batch, outputs["other"], due=due)
+            terms |= self.game.gradient_penalty_terms(outputs, resting, partial(self.draw, make=uniform_rows))
+        return terms | self._players.terms("discriminator", batch, outputs["other"], self.wants)
 
     def aim(self, wishes: Mapping[str, str]) -> None:
         """`target`, of the bands alone: see `TargetVectors.aim`; `reference`: an image file of the wanted features."""

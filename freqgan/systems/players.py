@@ -1,6 +1,6 @@
 """The networks of the frequency GAN, with those of another system where their images are superposed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, final
 
 import torch
@@ -11,6 +11,8 @@ from freqgan.ops.keyed_random import key
 from freqgan.systems.base import System
 from freqgan.systems.blend import Blend, BlendedGenerator
 from freqgan.systems.rules import Batch, Outputs, Player, Rows, Terms
+
+Wants = Callable[[Player, str], bool]
 
 
 @final
@@ -77,9 +79,13 @@ class Players:
         if self.partner is not None:
             self.partner.calibrate(data)
 
-    def terms(self, player: Player, batch: Batch, outputs: Outputs, *, due: bool) -> Terms:
+    def terms(self, player: Player, batch: Batch, outputs: Outputs, wants: Wants) -> Terms:
         """What the other system asks of its own networks, as one term, where it is due."""
-        if not due or self.partner is None or (player == "discriminator" and self.partner.discriminator is None):
+        if (
+            not wants(player, "blend")
+            or self.partner is None
+            or (player == "discriminator" and self.partner.discriminator is None)
+        ):
             return {}
         asked = self.partner.generator_terms if player == "generator" else self.partner.discriminator_terms
         return {"blend": self.partner.weighted(player, asked(batch, outputs))}

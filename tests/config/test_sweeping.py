@@ -191,7 +191,7 @@ MISTAKES = [
     ("-m seed=1,2 sweep/engine=slrum", "sweep/engine=slrum: there is no conf/sweep/engine/slrum.yaml, did you mean sl"),
     ("-m loss=bce,hing", "loss=hing: there is no conf/loss/hing.yaml, did you mean hinge?"),
     ("sweep=nothing", "sweep=nothing: there is no conf/sweep/nothing.yaml, "),
-    ("seed=1,2", "seed=1,2: several values need --multirun; a list needs brackets, 'seed=[1,2]'"),
+    ("seed=1,2", "seed=1,2: several values need --multirun; a list needs brackets, 'seed=[1,2]', text 'seed=\"1,2\"'"),
     ("sweep.retry=all", "sweep.retry=all: it is about several jobs, as `freqgan train -m` runs them"),
     ("sweep/engine=ray", "sweep/engine=ray: it is about several jobs, as `freqgan train -m` runs them"),
     ("-m hydra.mode=RUN seed=1,2", "hydra.mode=RUN: use -m, which starts a process for each job"),
