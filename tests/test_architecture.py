@@ -115,3 +115,21 @@ def test_no_file_knows_a_machine() -> None:
         if path_of_a_machine.search(line)
     ]
     assert found == []
+
+
+def test_links_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())]
+    assert len(links) > 20
+    assert [f"{page.relative_to(ROOT)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_headings_that_are_linked_exist() -> None:
+    pages = [ROOT / "README.md", *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))]
+    found = []
+    for page in pages:
+        for link, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+            headings = re.findall(r"(?m)^#+ (.+)$", (page.parent / link if link else page).read_text())
+            if heading not in [re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings]:
+                found.append(f"{page.relative_to(ROOT)}: {link}#{heading}")
+    assert found == []
