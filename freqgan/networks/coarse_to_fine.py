@@ -32,7 +32,7 @@ class LocalEnhancer(nn.Module):
         in_channels: of the input.
         out_channels: of the image.
         channels: of the features; those inside have twice as many.
-        blocks: residual ones, at half the size.
+        blocks: residual ones, or 0, at half the size.
         norm: after every convolution but the last.
     """
 
@@ -64,7 +64,7 @@ class CoarseToFine(nn.Module):
         encoder: makes the network whose features of the instances are a part of the input; None for none.
         in_channels: of the input, those features left out.
         out_channels: of the image.
-        enhancers: residual blocks of each, from the inside to the outside. Each doubles height and width.
+        enhancers: residual blocks of each, or 0, from the inside to the outside. Each doubles height and width.
         norm: of the enhancers.
 
     Attributes:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from freqgan.blocks import DoublingConv2d
 from freqgan.networks.dcgan import Doubling, Halving, initialize
 from freqgan.networks.halving import widths
-from freqgan.networks.translator import Translator, shorter_side
+from freqgan.networks.translator import Translator, refuse_fewer, shorter_side
 
 CENTRE = 4  # pixels of its side, as of the smallest map of DCGAN
 
@@ -28,10 +28,13 @@ class EncoderDecoder(Translator):
         in_channels: of the image.
         out_channels: of the result.
         image_size: side of the training images, or height and width; the halvings follow from it unless they are given.
-        halvings: of the size up to the centre; None for a centre of 4 pixels a side, or a little more.
+        halvings: of the size up to the centre, at least 1; None for a centre of 4 pixels a side, or a little more.
         channels: width at half the image's size; it doubles at every halving.
         max_channels: cap of the width.
         norm: after every convolution but the first and the last.
+
+    Raises:
+        UserError: no halving.
     """
 
     def __init__(
@@ -45,9 +48,11 @@ class EncoderDecoder(Translator):
         max_channels: int = 512,
         norm: Literal["batch", "instance", "group", "none"] = "batch",
     ) -> None:
-        count = halvings or max((shorter_side(image_size) // CENTRE).bit_length() - 1, 1)
-        super().__init__(stride=2**count, least=2 * 2**count, whole=norm in ("instance", "group"))
-        width = widths(count, channels=channels, max_channels=max_channels)
+        refuse_fewer(1, halvings=halvings)
+        if halvings is None:
+            halvings = max((shorter_side(image_size) // CENTRE).bit_length() - 1, 1)
+        super().__init__(stride=2**halvings, least=2 * 2**halvings, whole=norm in ("instance", "group"))
+        width = widths(halvings, channels=channels, max_channels=max_channels)
         self.encoder = nn.Sequential(
             Halving(in_channels, width[0], norm="none"), *(Halving(i, o, norm=norm) for i, o in pairwise(width))
         )

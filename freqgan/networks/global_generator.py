@@ -14,7 +14,7 @@ from freqgan.blocks import ResidualBlock
 from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.halving import widths
-from freqgan.networks.translator import Translator
+from freqgan.networks.translator import Translator, refuse_fewer
 
 
 @final
@@ -27,11 +27,14 @@ class GlobalGenerator(Translator):
         channels: width at full size; it doubles at every halving.
         max_channels: cap of the width; that of the paper is never reached.
         halvings: of the size up to the blocks, at least 1.
-        blocks: residual ones.
+        blocks: residual ones, or 0.
         norm: after every convolution but the last, instance norm without weights.
 
     Attributes:
         width: channels of `features`.
+
+    Raises:
+        UserError: no halving, or fewer blocks than none.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class GlobalGenerator(Translator):
         blocks: int = 9,
         norm: Norm = "instance",
     ) -> None:
+        refuse_fewer(1, halvings=halvings)
+        refuse_fewer(0, blocks=blocks)
         super().__init__(stride=2**halvings, least=2 ** (halvings + 1), whole=norm == "instance")
         width = widths(halvings + 1, channels=channels, max_channels=max_channels)
         layers = normalized(same_size(in_channels, width[0], 7), width[0], norm)

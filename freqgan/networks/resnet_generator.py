@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from freqgan.blocks import ResidualBlock
 from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
 from freqgan.networks.dcgan import initialize
-from freqgan.networks.translator import Translator, shorter_side
+from freqgan.networks.translator import Translator, refuse_fewer, shorter_side
 
 
 @final
@@ -25,8 +25,11 @@ class ResNetGenerator(Translator):
         out_channels: of the result.
         image_size: side of the training images, or height and width; the blocks follow from it unless they are given.
         channels: width at full size; it doubles at both halvings.
-        blocks: residual ones; None for the paper's 6 for images of up to 128 pixels, and 9 for larger ones.
+        blocks: residual ones, or 0; None for the paper's 6 for images of up to 128 pixels, and 9 for larger ones.
         norm: after every convolution but the last, instance norm without weights.
+
+    Raises:
+        UserError: fewer blocks than none.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class ResNetGenerator(Translator):
         blocks: int | None = None,
         norm: Norm = "instance",
     ) -> None:
+        refuse_fewer(0, blocks=blocks)
         super().__init__(stride=4, least=8, whole=norm == "instance")
         layers = normalized(same_size(in_channels, channels, 7), channels, norm)
         for width in (channels, 2 * channels):
             layers += halving(width, 2 * width, norm)
-        count = blocks or (6 if shorter_side(image_size) <= 128 else 9)
-        layers += [ResidualBlock(4 * channels, norm=norm) for _ in range(count)]
+        if blocks is None:
+            blocks = 6 if shorter_side(image_size) <= 128 else 9
+        layers += [ResidualBlock(4 * channels, norm=norm) for _ in range(blocks)]
         for width in (2 * channels, channels):
             layers += doubling(2 * width, width, norm)
         self.layers = nn.Sequential(*layers)

@@ -15,9 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, DoublingConv2d, HalvingConv2d
+from freqgan.errors import UserError
 from freqgan.networks.dcgan import initialize, normalization
 from freqgan.networks.halving import widths
-from freqgan.networks.translator import Translator, shorter_side
+from freqgan.networks.translator import Translator, refuse_fewer, shorter_side
 
 Norm = Literal["batch", "instance", "none"]
 Kernel = Literal[3, 4, 5]
@@ -44,7 +45,7 @@ class UNet(Translator):
         in_channels: of the image.
         out_channels: of the result.
         image_size: side of the training images, or height and width; the halvings follow from it unless they are given.
-        halvings: of the size up to the centre; None for a centre of one pixel, and 8 at most.
+        halvings: of the size up to the centre, at least 1; None for a centre of one pixel, and 8 at most.
         channels: width at half the image's size; it doubles at every halving.
         max_channels: cap of the width.
         kernel: of the convolutions.
@@ -53,6 +54,9 @@ class UNet(Translator):
         dropout: share of the features of the decoder's three deepest levels that are dropped.
         at_test: `as_in_training` keeps dropout, the network's only noise, and the batch's own statistics (§3.3 of
             pix2pix); `fixed` has neither.
+
+    Raises:
+        UserError: no halving, or a share that is none.
     """
 
     def __init__(
@@ -70,18 +74,22 @@ class UNet(Translator):
         dropout: float = 0.5,
         at_test: Literal["as_in_training", "fixed"] = "as_in_training",
     ) -> None:
-        count = halvings or min(max(shorter_side(image_size).bit_length() - 1, 1), MOST_HALVINGS)
+        refuse_fewer(1, halvings=halvings)
+        if not 0 <= dropout < 1:
+            raise UserError(f"model.generator: dropout={dropout} must be at least 0 and below 1")
+        if halvings is None:
+            halvings = min(max(shorter_side(image_size).bit_length() - 1, 1), MOST_HALVINGS)
         kept = at_test == "as_in_training"
         noisy = kept and dropout > 0
         whole = norm == "instance" or (kept and norm == "batch") or noisy
-        super().__init__(stride=2**count, least=2**count, whole=whole, noisy=noisy)
-        width = widths(count, channels=channels, max_channels=max_channels)
+        super().__init__(stride=2**halvings, least=2**halvings, whole=whole, noisy=noisy)
+        width = widths(halvings, channels=channels, max_channels=max_channels)
 
         def level(convolution: nn.Module, outputs: int, *, bare: bool = False, dropped: bool = False) -> nn.Sequential:
             layers = [convolution, *([] if bare else [_normalization(norm, outputs, kept)])]
             return nn.Sequential(*layers, *([_Dropout(dropout, always=kept)] if dropped and dropout else []))
 
-        outer, last = outer_kernel or kernel, count - 1
+        outer, last = outer_kernel or kernel, halvings - 1
         self.down = nn.ModuleList(
             level(_halving(i, o, kernel if n else outer), o, bare=n in (0, last))
             for n, (i, o) in enumerate(pairwise([in_channels, *width]))

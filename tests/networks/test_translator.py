@@ -1,8 +1,14 @@
 """What every translator promises: any size, its own size back, and how far a pixel sees."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 
+from freqgan.blocks import ResidualBlock
+from freqgan.errors import UserError
+from freqgan.networks import EncoderDecoder, GlobalGenerator, ResNetGenerator, UNet
 from freqgan.networks.translator import reach
 from tests.networks.translators import ALL, FINITE, WHOLE, image, positive, small
 
@@ -58,6 +64,31 @@ def test_a_tile_with_its_halo_is_the_part_of_the_whole() -> None:
     torch.testing.assert_close(tile, network(whole)[..., start:end], rtol=0, atol=1e-12)
     last = network(whole[..., 2 * margin :])[..., margin:]
     torch.testing.assert_close(last, network(whole)[..., 3 * margin :], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("network", "setting", "least"),
+    [
+        (UNet, {"halvings": 0}, 1),
+        (UNet, {"halvings": -1}, 1),
+        (EncoderDecoder, {"halvings": 0}, 1),
+        (EncoderDecoder, {"halvings": -1}, 1),
+        (GlobalGenerator, {"halvings": 0}, 1),
+        (GlobalGenerator, {"blocks": -1}, 0),
+        (ResNetGenerator, {"blocks": -1}, 0),
+    ],
+)
+def test_impossible_counts_are_refused(network: Any, setting: dict[str, int], least: int) -> None:
+    ((name, value),) = setting.items()
+    with pytest.raises(UserError, match=f"{name}={value} must be at least {least}"):
+        network(channels=2, **setting)
+
+
+@pytest.mark.parametrize("network", [ResNetGenerator, partial(GlobalGenerator, halvings=1)])
+def test_there_may_be_no_residual_blocks(network: Any) -> None:
+    built = network(channels=2, blocks=0)
+    assert not any(isinstance(module, ResidualBlock) for module in built.modules())
+    assert built(image(1, 3, 16, 16)).shape == (1, 3, 16, 16)
 
 
 def test_reach_grows_with_every_layer() -> None:
