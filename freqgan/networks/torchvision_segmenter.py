@@ -11,6 +11,7 @@ from freqgan.blocks import BatchNorm2d
 from freqgan.errors import UserError
 from freqgan.features.released import ReleasedFile
 from freqgan.networks.segmentation import SegmentationNetwork
+from freqgan.ops.global_batch import world_size
 from freqgan.suggest import hint
 
 Pretrained = Literal["whole", "backbone", "none"]
@@ -42,8 +43,8 @@ class TorchvisionSegmenter(SegmentationNetwork):
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n h w"]:
         """The logits."""
-        if self.training and len(images) == 1:
-            fix = "set data.batch_size to at least 2 for each process and part"
+        if self.training and len(images) * world_size() == 1:
+            fix = "set data.batch_size to at least twice model.accumulate"
             raise UserError(f"{self.name} takes statistics of several images, got one: {fix}")
         mean, deviation = (images.new_tensor(values).view(3, 1, 1) for values in (_MEAN, _DEVIATION))
         logits: Tensor = self.network(((images.expand(-1, 3, -1, -1) + 1) / 2 - mean) / deviation)["out"]

@@ -75,7 +75,7 @@ def measure_synthesized(
     def drawn(first: int, count: int) -> Tensor:
         return torch.cat([result(number) for number in range(first, first + count)])
 
-    return measure_samples(drawn, protocol, data, split, cache_dir)
+    return measure_samples(drawn, protocol, data, split, cache_dir, fitting="label_to_image")
 
 
 def measure_segmented(

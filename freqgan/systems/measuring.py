@@ -41,6 +41,7 @@ def measure_samples(
     cache_dir: Path,
     *,
     bands: Callable[[Tensor], dict[str, Tensor]] | None = None,
+    fitting: str = "generation",
 ) -> Scores:
     """Runs a protocol of `freqgan.metrics` on samples 0 … n against a split of the data.
 
@@ -51,11 +52,12 @@ def measure_samples(
         split: of the data.
         cache_dir: where statistics of the real images are kept.
         bands: images to the bands whose values are compared.
+        fitting: name of the protocol that is made for what the samples are made of.
 
     Raises:
         UserError: the protocol judges something else.
     """
-    _refuse_others(protocol, GenerationProtocol, "this model draws samples")
+    _refuse_others(protocol, GenerationProtocol, "this model draws samples", fitting)
     values: Scores = protocol.evaluate(
         samples,
         lambda: data.evaluation_images(split),
@@ -151,8 +153,8 @@ def measure_translated(
     return values
 
 
-def _refuse_others(protocol: Any, wanted: type, this: str) -> None:
-    """Refuses a protocol of ours that judges what a model does not make."""
+def _refuse_others(protocol: Any, wanted: type, this: str, fitting: str | None = None) -> None:
+    """Refuses a protocol of ours that judges what a model does not make, and names the one that fits it best."""
     for kind, (name, judged) in _JUDGES.items():
         if isinstance(protocol, kind) and kind is not wanted:
-            raise UserError(f"metrics={name} judges {judged}, {this}: set metrics={_JUDGES[wanted][0]}")
+            raise UserError(f"metrics={name} judges {judged}, {this}: set metrics={fitting or _JUDGES[wanted][0]}")

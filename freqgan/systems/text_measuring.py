@@ -46,4 +46,4 @@ def measure_imagined(
 
     if isinstance(protocol, TextToImageProtocol):
         return protocol.evaluate(drawn, data, split=split, cache_dir=cache_dir, encoders=encoders.hash())
-    return measure_samples(samples, protocol, data, split, cache_dir)
+    return measure_samples(samples, protocol, data, split, cache_dir, fitting="text_to_image")

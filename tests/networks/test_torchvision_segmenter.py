@@ -15,6 +15,8 @@ from freqgan.blocks import BatchNorm2d
 from freqgan.errors import UserError
 from freqgan.networks import TorchvisionSegmenter
 from freqgan.networks.torchvision_segmenter import released_file
+from freqgan.ops.global_batch import rank
+from tests.forked import on_ranks
 
 NAME = "lraspp_mobilenet_v3_large"
 
@@ -112,6 +114,14 @@ def test_weights_that_cannot_be_had_are_an_error_and_never_arbitrary(hub: Any, p
     with pytest.raises(UserError, match=r"choose model/network=small, or model\.network\.pretrained=none"):
         built(pretrained=pretrained).take_pretrained()
     built().take_pretrained()
+
+
+def test_one_image_for_each_of_several_processes_is_several_images(tmp_path: Path) -> None:
+    def scenario() -> list[int]:
+        images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(rank()))
+        return [*built()(images).shape]
+
+    assert on_ranks(2, tmp_path, scenario) == [[1, 5, 32, 32]] * 2
 
 
 def test_mistakes() -> None:

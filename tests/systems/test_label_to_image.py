@@ -209,7 +209,7 @@ def test_results_for_the_label_maps_are_judged(tmp_path: Path) -> None:
     built = system(num_classes=9)
     how: Any = {"split": "train", "seed": 1, "weights": "ema", "cache_dir": tmp_path}
     assert built.measure(NoEvaluation(), scenes(tmp_path), **how) == {}
-    with pytest.raises(UserError, match="set metrics=generation"):
+    with pytest.raises(UserError, match="set metrics=label_to_image"):
         built.measure(RestorationProtocol(), scenes(tmp_path), **how)
     protocol = GenerationProtocol(EfficientNetLite0(image_size=32), num_images=20, num_real=20, kid_subset_size=20)
     values = built.measure(protocol, scenes(tmp_path), **how)

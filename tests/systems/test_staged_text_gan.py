@@ -304,7 +304,7 @@ def test_given_captions_take_the_place_of_kept_ones() -> None:
 def test_protocols_of_samples_judge_it(tmp_path: Path) -> None:
     data: Any = SimpleNamespace(fingerprint=lambda: "these")
     how: Any = {"split": "val", "seed": 1, "weights": "ema", "cache_dir": tmp_path}
-    with pytest.raises(UserError, match="set metrics=generation"):
+    with pytest.raises(UserError, match="set metrics=text_to_image"):
         system().measure(RestorationProtocol(EfficientNetLite0()), data, **how)
     assert system().measure(NoEvaluation(), data, **how) == {}
 

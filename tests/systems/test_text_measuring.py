@@ -35,7 +35,7 @@ def test_a_protocol_of_captions_gets_captions_stages_and_the_pair(monkeypatch: p
 
 def test_other_protocols_see_samples(tmp_path: Path) -> None:
     built = system()
-    with pytest.raises(UserError, match="set metrics=generation"):
+    with pytest.raises(UserError, match="set metrics=text_to_image"):
         measure_imagined(lambda first, n: built.imagine(first, n, seed=1), built.encoders.pair, RestorationProtocol(),
                          None, "val", tmp_path)  # fmt: skip
 
