@@ -27,7 +27,7 @@ CHOICES = [
     *("model.low_generator={channels: 8}", "model.low_discriminator={channels: 8}", "model.blend.enabled=true"),
     *("model.terms.generator.focal_frequency=1.0", "model.terms.discriminator.r1=1.0"),
     *("model.order=generator_first", "model.n_critic=2", "model.accumulate=2", "model.clip=1.0"),
-    *(f"loss={value}" for value in ("bce", "hinge", "lsgan", "non_saturating", "wgan_gp")),
+    *(f"loss={value}" for value in ("bce", "hinge", "lsgan", "lsgan_published", "non_saturating", "wgan_gp")),
 ]
 
 

@@ -124,19 +124,26 @@ class Hinge(AdversarialLoss):
 class LSGAN(AdversarialLoss):
     """The least-squares game with targets 1 and 0 and the factor ½ (Mao et al. 2017, eq. 2).
 
+    Args:
+        half_generator: whether the generator's loss has the factor too; CycleGAN and pix2pixHD have it without.
+
     >>> LSGAN().discriminator(torch.tensor([3.0]), torch.tensor([1.0])).item()  # (2² + 1²) / 2
     2.5
     """
 
     boundary = 0.5
 
+    def __init__(self, *, half_generator: bool = True) -> None:
+        super().__init__()
+        self.half_generator = half_generator
+
     def discriminator(self, real: Logits, fake: Logits) -> Float[Tensor, ""]:
         """½ E (real − 1)² + ½ E fake²."""
         return ((real - 1).square().mean() + fake.square().mean()) / 2
 
     def generator(self, fake: Logits, real: Logits | None = None) -> Float[Tensor, ""]:
-        """½ E (fake − 1)²."""
-        return (fake - 1).square().mean() / 2
+        """½ E (fake − 1)², or twice that."""
+        return (fake - 1).square().mean() / (2 if self.half_generator else 1)
 
 
 @final

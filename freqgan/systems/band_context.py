@@ -100,6 +100,9 @@ class BandSchedule:
 
 
 def shown(bands: dict[str, Tensor], teacher: Teacher | None, *, gradient: bool) -> dict[str, Tensor]:
-    """Bands as the discriminators of others see them: what their generators saw."""
+    """Bands as the discriminators of others see them: those of this step's image, real where generators were taught.
+
+    Where generators saw what an earlier pass or step made, these are not the bands that they saw.
+    """
     seen = bands if teacher is None else {name: teacher.shown(name, band) for name, band in bands.items()}
     return seen if gradient else {name: band.detach() for name, band in seen.items()}

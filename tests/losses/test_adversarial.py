@@ -69,6 +69,11 @@ def test_accuracy_counts_images_on_their_side(kind: type[AdversarialLoss], share
     assert kind().accuracy(real + 9, fake).item() == of_high_reals
 
 
+def test_the_generator_of_least_squares_has_its_factor_or_none() -> None:
+    halved, whole = LSGAN().generator(FAKE), LSGAN(half_generator=False).generator(FAKE)
+    assert (2 * halved).item() == whole.item() == (FAKE - 1).square().mean().item()
+
+
 def test_logits_of_least_squares_aim_at_one_and_zero() -> None:
     assert LSGAN().accuracy(torch.tensor([1.0, 0.9]), torch.tensor([0.02, 0.1])).item() == 1
 
