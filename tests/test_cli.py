@@ -421,6 +421,10 @@ MISTAKES = [
     ("train lr=1", "lr is unknown: did you mean optim.lr?"),
     ("train budget.imges=1000", "budget.imges is unknown: did you mean budget.images?"),
     ("train budget.images=1e6", "budget.images=1000000.0: wanted a whole number: write 1000000"),
+    (
+        "train model=pix2pix data=scenes_labels",
+        "metrics=generation does not judge what PairedTranslation makes: set metr",
+    ),
     ("train budget.images=null", "budget.images and budget.minutes are both null, training would never end: set"),
     ("train budget.images=5", "budget.images=5 is less than the one batch of data.batch_size=64: set budget.images="),
     ("train name=../up", "name=../up: wanted letters, digits, '-', '_' and '.' only: it names a folder"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from freqgan.config.targets import build, build_model
+from freqgan.config.targets import TARGET, build, build_model, locate
 from freqgan.errors import UserError
 from freqgan.runs.prerequisites import same_encoders
 
@@ -65,6 +65,15 @@ def captions_can_be_matched(config: Config) -> Iterator[str]:
         yield f"data.batch_size={batch} leaves a caption no others to be told from: set it to at least {least}"
 
 
+def metrics_fit_the_model(config: Config) -> Iterator[str]:
+    """The protocol judges what the model makes; protocols and models of others may say nothing of it."""
+    metrics, model = config.get("metrics") or {}, locate(config["model"][TARGET])
+    kind = getattr(locate(metrics[TARGET]), "KIND", None) if TARGET in metrics else None
+    fitting = getattr(model, "JUDGES", (kind,))
+    if kind not in (None, *fitting):
+        yield f"metrics={kind} does not judge what {model.__name__} makes: set metrics={fitting[0]}"
+
+
 def others_judge(config: Config) -> Iterator[str]:
     """R-precision is not judged by the encoders that the model learns from."""
     yield from same_encoders(config.get("metrics") or {}, config["model"])
@@ -110,6 +119,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     stop_has_something_to_go_by,
     stage_can_be_built,
     captions_can_be_matched,
+    metrics_fit_the_model,
     others_judge,
     folders_can_be_written,
     phases_load_what_is_there,

@@ -81,6 +81,7 @@ class LabelToImageProtocol:
         UserError: a number is too small.
     """
 
+    KIND = "label_to_image"
     split: Literal["train", "val"] = "val"
 
     def __init__(

@@ -73,6 +73,7 @@ class GenerationProtocol:
         UserError: a number is too small.
     """
 
+    KIND = "generation"
     split: Literal["train", "val"] = "train"
 
     def __init__(
@@ -242,6 +243,7 @@ class NoEvaluation:
     """
 
     name = "none"
+    KIND = None
     split: Literal["train", "val"] = "train"
 
     def __init__(self, **settings: object) -> None:

@@ -49,6 +49,7 @@ class RestorationProtocol:
         UserError: a number is too small.
     """
 
+    KIND = "restoration"
     split: Literal["train", "val"] = "val"
 
     def __init__(

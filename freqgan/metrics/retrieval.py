@@ -38,6 +38,7 @@ class RetrievalProtocol:
         UserError: fewer than two images, among which nothing can be found.
     """
 
+    KIND = "retrieval"
     split: Literal["train", "val"] = "val"
 
     def __init__(self, *, num_images: int | None = None) -> None:

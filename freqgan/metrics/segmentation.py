@@ -87,6 +87,7 @@ class SegmentationProtocol:
         UserError: fewer than one.
     """
 
+    KIND = "segmentation"
     split: Literal["train", "val"] = "val"
 
     def __init__(self, *, num_images: int | None = None) -> None:

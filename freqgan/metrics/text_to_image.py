@@ -85,6 +85,7 @@ class TextToImageProtocol:
         UserError: a number is too small.
     """
 
+    KIND = "text_to_image"
     split: Literal["train", "val"] = "val"
 
     def __init__(

@@ -67,6 +67,7 @@ class TranslationProtocol:
         UserError: a number is too small.
     """
 
+    KIND = "translation"
     split: Literal["train", "val"] = "val"
 
     def __init__(

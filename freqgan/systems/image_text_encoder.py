@@ -43,6 +43,7 @@ class ImageTextEncoder(System):
         **rules: see `freqgan.systems.rules.Rules`.
     """
 
+    JUDGES = ("retrieval",)
     TERMS: ClassVar[Known] = {"generator": ("sentence", "word"), "discriminator": ()}
     generator: EncoderPair
     examples: Examples

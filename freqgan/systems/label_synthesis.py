@@ -39,6 +39,7 @@ class LabelSynthesis(System, Remembering, ABC):
         **rules: see `freqgan.systems.rules.Rules`.
     """
 
+    JUDGES = ("label_to_image", "generation", "translation")
     generator: CoarseToFine
     examples: Examples
 

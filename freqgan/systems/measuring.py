@@ -8,28 +8,19 @@ from typing import Any
 from torch import Tensor
 
 from freqgan.errors import UserError
-from freqgan.metrics import (
-    GenerationProtocol,
-    LabelToImageProtocol,
-    NoEvaluation,
-    RestorationProtocol,
-    RetrievalProtocol,
-    SegmentationProtocol,
-    TextToImageProtocol,
-    TranslationProtocol,
-)
+from freqgan.metrics import LabelToImageProtocol, NoEvaluation
 from freqgan.systems.painted_measuring import measure_painted
 from freqgan.systems.rules import Scores
 from freqgan.systems.translating import Direction, Translate
 
-_JUDGES = {
-    GenerationProtocol: ("generation", "images made of chance"),
-    LabelToImageProtocol: ("label_to_image", "images made of label maps"),
-    RestorationProtocol: ("restoration", "images against their originals"),
-    RetrievalProtocol: ("retrieval", "vectors of images and captions"),
-    SegmentationProtocol: ("segmentation", "label maps made of images"),
-    TextToImageProtocol: ("text_to_image", "images made of captions"),
-    TranslationProtocol: ("translation", "images of one domain made of another's"),
+_JUDGED = {
+    "generation": "images made of chance",
+    "label_to_image": "images made of label maps",
+    "restoration": "images against their originals",
+    "retrieval": "vectors of images and captions",
+    "segmentation": "label maps made of images",
+    "text_to_image": "images made of captions",
+    "translation": "images of one domain made of another's",
 }
 
 
@@ -57,7 +48,7 @@ def measure_samples(
     Raises:
         UserError: the protocol judges something else.
     """
-    _refuse_others(protocol, GenerationProtocol, "this model draws samples", fitting)
+    _refuse_others(protocol, "generation", "this model draws samples", fitting)
     values: Scores = protocol.evaluate(
         samples,
         lambda: data.evaluation_images(split),
@@ -89,7 +80,7 @@ def measure_restored(
     Raises:
         UserError: the protocol judges something else.
     """
-    _refuse_others(protocol, RestorationProtocol, "this model restores images")
+    _refuse_others(protocol, "restoration", "this model restores images")
     fingerprint = f"{data.fingerprint()}_{split}"
     values: Scores = protocol.evaluate(restore, pairs, fingerprint=fingerprint, cache_dir=cache_dir)
     return values
@@ -112,7 +103,7 @@ def measure_retrieval(
     Raises:
         UserError: the protocol judges something else.
     """
-    _refuse_others(protocol, RetrievalProtocol, "this model makes no images, it finds them")
+    _refuse_others(protocol, "retrieval", "this model makes no images, it finds them")
     if isinstance(protocol, NoEvaluation):
         return {}
     values: Scores = protocol.evaluate(images, captions, pairs)
@@ -145,7 +136,7 @@ def measure_translated(
     """
     if isinstance(protocol, LabelToImageProtocol):
         return measure_painted(translate, protocol, data, split, cache_dir, seed=seed, varied=varied)
-    _refuse_others(protocol, TranslationProtocol, "this model translates images")
+    _refuse_others(protocol, "translation", "this model translates images")
     if isinstance(protocol, NoEvaluation):
         return {}
     seeded = {direction: partial(function, seed=seed) for direction, function in translate.items()}
@@ -153,8 +144,8 @@ def measure_translated(
     return values
 
 
-def _refuse_others(protocol: Any, wanted: type, this: str, fitting: str | None = None) -> None:
+def _refuse_others(protocol: Any, wanted: str, this: str, fitting: str | None = None) -> None:
     """Refuses a protocol of ours that judges what a model does not make, and names the one that fits it best."""
-    for kind, (name, judged) in _JUDGES.items():
-        if isinstance(protocol, kind) and kind is not wanted:
-            raise UserError(f"metrics={name} judges {judged}, {this}: set metrics={fitting or _JUDGES[wanted][0]}")
+    kind = getattr(protocol, "KIND", None)
+    if kind not in (None, wanted):
+        raise UserError(f"metrics={kind} judges {_JUDGED[kind]}, {this}: set metrics={fitting or wanted}")

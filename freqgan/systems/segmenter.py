@@ -51,6 +51,7 @@ class Segmenter(System):
         UserError: the data have no label maps, or a number is out of its range.
     """
 
+    JUDGES = ("segmentation",)
     TERMS: ClassVar[Known] = {"generator": ("cross_entropy",), "discriminator": ()}
     generator: SegmentationNetwork
     examples: Examples

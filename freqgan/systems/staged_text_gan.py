@@ -59,7 +59,7 @@ class StagedTextGAN(System):
         "generator": ("adversarial", "sentence_2", "sentence_3", "words_3", "divergence"),
         "discriminator": ("adversarial", "r1", "gradient_penalty"),
     }
-    FOR_USE = ("encoders", "prompts")
+    JUDGES, FOR_USE = ("text_to_image", "generation"), ("encoders", "prompts")
     generator: TextGenerator
 
     def __init__(

@@ -34,6 +34,7 @@ class Translation(System, Translating, Exhibiting, ABC):
         **rules: see `freqgan.systems.rules.Rules`.
     """
 
+    JUDGES = ("translation", "label_to_image")
     examples: Examples
 
     def __init__(
