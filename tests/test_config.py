@@ -557,6 +557,14 @@ def test_load_run_reads_a_checked_config(tmp_path: Path) -> None:
     assert config.load_run(tmp_path) == stored
 
 
+def test_settings_of_an_older_run_are_where_they_belong_today(tmp_path: Path) -> None:
+    pair = {"_target_": "freqgan.text.EncoderPair", "projected": False}
+    model = {"_target_": "freqgan.systems.ImageTextEncoder", "gamma1": 4.0, "gamma3": 20.0, "examples": 3}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"model": model | {"encoders": pair}}))
+    kept = {"_target_": model["_target_"], "examples": 3}
+    assert config.load_run(tmp_path)["model"] == kept | {"encoders": pair | {"gamma1": 4.0, "gamma3": 20.0}}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -26,6 +26,8 @@ MOST = 100_000  # values in a config: by YAML's aliases few bytes can be many va
 NOT_STORED = "sweep"  # the group that starts jobs and is no part of theirs
 GIVEN = ("data.cache_dir",)  # which verbs set from `paths`
 SYSTEM = "freqgan.systems.System"  # what a model is
+MOVED = {"freqgan.systems.ImageTextEncoder": dict.fromkeys(("gamma1", "gamma2", "gamma3"), "encoders")}
+"""Arguments of older runs' models that are arguments of one of their parts today."""
 
 
 class Stored(Section):
@@ -98,6 +100,7 @@ def load_run(
     RunDirectory(path).refuse_links()
     config = read_yaml(file)
     check_stored(config, allow_targets)
+    _bring_up_to_date(config)
     lines = list(_misfits(config, groups, allow_targets)) if groups else []
     for group in groups:
         places = place_problems(config.get(group), group, path, trusted=allow_targets, given=(*given, *GIVEN))
@@ -105,6 +108,16 @@ def load_run(
     if lines:
         raise UserError(*(f"{file}: {line}" for line in lines))
     return config
+
+
+def _bring_up_to_date(config: Mapping[str, Any]) -> None:
+    """Puts settings of an older run where they belong today."""
+    model = config.get("model")
+    if not isinstance(model, dict):
+        return
+    for name, part in MOVED.get(str(model.get(TARGET)), {}).items():
+        if name in model and isinstance(model.get(part), dict):
+            model[part].setdefault(name, model.pop(name))
 
 
 def _misfits(config: Mapping[str, Any], groups: Collection[str], trusted: Collection[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
-from freqgan.losses import allowed_pairs, sentence_matching, word_region_matching
+from freqgan.losses import allowed_pairs
 from freqgan.losses.image_text import Allowed
 from freqgan.runs.directory import newest_run
 from freqgan.systems.pair_loading import read_pair
@@ -79,12 +79,7 @@ class FrozenPair(nn.Module):
 
     def matching(self, images: Float[Tensor, "b c h w"], text: Text, allowed: Allowed, kinds: Collection[str]) -> Terms:
         """The losses `sentence` and `words` of images and their captions, those of them that are asked for."""
-        features, terms = self.pair.image_features(images), Terms()
-        if "sentence" in kinds:
-            terms["sentence"] = sentence_matching(features.overall, text.sentence, allowed=allowed)
-        if "words" in kinds:
-            terms["words"] = word_region_matching(features.regions, text.words, text.mask, allowed=allowed)
-        return terms
+        return self.pair.matching(self.pair.image_features(images), text, allowed, kinds)
 
 
 def _refuse_others(loaded: nn.Module, _: Any) -> None:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from freqgan.errors import UserError
-from freqgan.losses import allowed_pairs, sentence_matching, word_region_matching
+from freqgan.losses import allowed_pairs
 from freqgan.systems.base import System
 from freqgan.systems.examples import Examples
 from freqgan.systems.measuring import measure_retrieval
@@ -23,6 +23,7 @@ from freqgan.text import EncoderPair, KeptCaptions
 
 NEIGHBOURS = 4  # images that are shown beside the true one
 WHOLE = "model=image_text_encoder"
+_TERMS = {"sentence": "sentence", "words": "word"}  # by what is matched
 
 
 @final
@@ -34,9 +35,6 @@ class ImageTextEncoder(System):
 
     Args:
         encoders: the pair.
-        gamma1: how much a word attends to its nearest regions.
-        gamma2: how much the best word counts.
-        gamma3: sharpness of both losses.
         image_size: side of the examples.
         channels: of the images.
         examples: validation images that are kept to be searched by their captions.
@@ -52,16 +50,12 @@ class ImageTextEncoder(System):
         self,
         *,
         encoders: EncoderPair,
-        gamma1: float = 4.0,
-        gamma2: float = 5.0,
-        gamma3: float = 10.0,
         image_size: int,
         channels: int = 3,
         examples: int = 64,
         **rules: Unpack[Rules],
     ) -> None:
         super().__init__(generator=encoders, discriminator=None, **rules)
-        self.gamma1, self.gamma2, self.gamma3 = gamma1, gamma2, gamma3
         self.examples = Examples(examples, {"image": (channels, image_size, image_size)})
         self.captions = KeptCaptions(examples)
 
@@ -83,24 +77,16 @@ class ImageTextEncoder(System):
         captions = batch["caption"]
         if not isinstance(captions[0], str):
             raise UserError(f"{WHOLE} takes one caption of an image at a time: set data.augment.caption=one")
-        features, text = self.generator.image_features(batch["image"]), self.generator.encode_text(captions)
-        return {**features._asdict(), "sentence": text.sentence, "words": text.words, "mask": text.mask}
+        pair = self.generator
+        return {"features": pair.image_features(batch["image"]), "text": pair.encode_text(captions)}
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
         """Both losses."""
         allowed = allowed_pairs(batch["caption"], batch.get("class"), device=self.device)
         self.notes["batch/wrong_captions"] = allowed.sum(1).float().mean() - 1
-        terms: Terms = {}
-        if self.wants("generator", "sentence"):
-            terms["sentence"] = sentence_matching(
-                outputs["overall"], outputs["sentence"], allowed=allowed, gamma3=self.gamma3
-            )
-        if self.wants("generator", "word"):
-            sharpness = {"gamma1": self.gamma1, "gamma2": self.gamma2, "gamma3": self.gamma3}
-            terms["word"] = word_region_matching(
-                outputs["regions"], outputs["words"], outputs["mask"], allowed=allowed, **sharpness
-            )
-        return terms
+        kinds = [kind for kind, term in _TERMS.items() if self.wants("generator", term)]
+        found = self.generator.matching(outputs["features"], outputs["text"], allowed, kinds)
+        return {_TERMS[kind]: value for kind, value in found.items()}
 
     def discriminator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
         """None."""

@@ -1,7 +1,10 @@
-"""A text encoder and an image encoder whose vectors can be compared with each other."""
+"""A text encoder and an image encoder whose vectors can be compared with each other.
+
+How sharply they are told apart is a property of the pair: who judges by it uses the γ that it was trained with.
+"""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import final
@@ -11,9 +14,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
+from freqgan.losses import sentence_matching, word_region_matching
+from freqgan.losses.image_text import Allowed
 from freqgan.networks.image_encoder import ImageEncoder, ImageFeatures
 from freqgan.text.base import END, Text, TextEncoder, state_hash
 from freqgan.text.cached import CachedEncoder
+
+_PUBLISHED = (4.0, 5.0, 10.0)
 
 
 @final
@@ -27,17 +34,30 @@ class EncoderPair(nn.Module):
         image: encodes images.
         projected: whether trained layers without a bias bring sentence and word vectors to the image encoder's length,
             as a frozen text encoder needs it; otherwise they have it already.
+        gamma1: how much a word attends to its nearest regions.
+        gamma2: how much the best word counts.
+        gamma3: sharpness of both losses.
 
     Raises:
         UserError: the vectors are of different lengths, and none are projected.
     """
 
-    def __init__(self, *, text: TextEncoder, image: ImageEncoder, projected: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        text: TextEncoder,
+        image: ImageEncoder,
+        projected: bool = False,
+        gamma1: float = 4.0,
+        gamma2: float = 5.0,
+        gamma3: float = 10.0,
+    ) -> None:
         super().__init__()
         if not projected and {text.dim, text.word_dim} != {image.dim}:
             got = f"sentences have {text.dim} numbers, words {text.word_dim}, images {image.dim}"
             raise UserError(f"model.encoders: {got}: set model.encoders.projected=true, or equal lengths")
         self.text, self.image = text, image
+        self.gamma1, self.gamma2, self.gamma3 = float(gamma1), float(gamma2), float(gamma3)
         self.frozen_text = not any(True for _ in text.parameters())
         self.project_sentence = nn.Linear(text.dim, image.dim, bias=False) if projected else None
         self.project_words = nn.Linear(text.word_dim, image.dim, bias=False) if projected else None
@@ -86,14 +106,35 @@ class EncoderPair(nn.Module):
         features: ImageFeatures = self.image(images)
         return features
 
+    def matching(
+        self, features: ImageFeatures, text: Text, allowed: Allowed, kinds: Collection[str] = ("sentence", "words")
+    ) -> dict[str, Float[Tensor, ""]]:
+        """The losses between images and captions, those of them that are asked for.
+
+        Args:
+            features: of images.
+            text: their captions.
+            allowed: see `freqgan.losses.sentence_matching`.
+            kinds: `sentence`, between whole images and captions; `words`, between regions and words.
+        """
+        losses = {}
+        if "sentence" in kinds:
+            losses["sentence"] = sentence_matching(features.overall, text.sentence, allowed=allowed, gamma3=self.gamma3)
+        if "words" in kinds:
+            gammas = {"gamma1": self.gamma1, "gamma2": self.gamma2, "gamma3": self.gamma3}
+            losses["words"] = word_region_matching(features.regions, text.words, text.mask, allowed=allowed, **gammas)
+        return losses
+
     def digest(self) -> Tensor:
-        """SHA-256, as bytes, of what the vectors hang on beside the weights; `settings` keeps it with them."""
+        """SHA-256, as bytes, of what a pair is beside its weights; `settings` keeps it with them."""
         inner = self.text.encoder if isinstance(self.text, CachedEncoder) else self.text
         identity = f"{inner.identity()}, {self.image.identity()}, projected {self.project_words is not None}"
+        if (gammas := (self.gamma1, self.gamma2, self.gamma3)) != _PUBLISHED:  # which the name of a pair leaves out
+            identity += f", gammas {gammas}"
         return torch.tensor(list(hashlib.sha256(identity.encode()).digest()), dtype=torch.uint8)
 
     def hash(self) -> str:
-        """SHA-256 of what the vectors hang on: settings and weights."""
+        """SHA-256 of what a pair is: settings and weights."""
         return state_hash(self.state_dict(), bytes(self.digest().tolist()).hex())
 
     def _longest(self, count: int) -> Text:

@@ -1,5 +1,6 @@
 """A small encoder pair, and images with captions for it."""
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,11 +14,12 @@ SIZE = 16
 CAPTIONS = ["a red ring", "a blue star", "two shapes", "a small green heart above a cross", "nothing"]
 
 
-def encoder_pair(*, seed: int = 0, **settings: Any) -> EncoderPair:
+def encoder_pair(*, seed: int = 0, gammas: Mapping[str, float] | None = None, **settings: Any) -> EncoderPair:
     """A pair that is not calibrated."""
     torch.manual_seed(seed)
     text = LSTMEncoder(dim=8, embedding_dim=6, dropout=0.0, vocabulary_size=32, **settings)
-    return EncoderPair(text=text, image=ResidualImageEncoder(image_size=SIZE, dim=8, channels=4))
+    image = ResidualImageEncoder(image_size=SIZE, dim=8, channels=4)
+    return EncoderPair(text=text, image=image, **(gammas or {}))
 
 
 def images(count: int = 5) -> Tensor:

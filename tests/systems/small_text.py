@@ -34,10 +34,11 @@ STACKED: Any = {
 }
 
 
-def pair(dim: int = 8) -> EncoderPair:
+def pair(dim: int = 8, **gammas: float) -> EncoderPair:
     torch.manual_seed(1)
     text = LSTMEncoder(dim=dim, embedding_dim=6, max_words=8, vocabulary_size=32)
-    built = EncoderPair(text=text, image=ResidualImageEncoder(image_size=16, dim=dim, channels=4, region_side=4))
+    image = ResidualImageEncoder(image_size=16, dim=dim, channels=4, region_side=4)
+    built = EncoderPair(text=text, image=image, **gammas)
     built.calibrate(CAPTIONS)
     for norm in (module for module in built.modules() if isinstance(module, nn.BatchNorm2d)):
         assert norm.running_var is not None

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from freqgan.errors import UserError
+from freqgan.losses import sentence_matching, word_region_matching
 from freqgan.runs import RunDirectory, write_checkpoint
 from freqgan.systems.frozen_pair import FrozenPair
 from freqgan.text import EncoderPair
@@ -74,6 +75,16 @@ def test_images_take_gradients_and_weights_none() -> None:
     assert images.grad is not None
     assert images.grad.abs().sum() > 0
     assert all(weight.grad is None for weight in frozen.parameters())
+
+
+def test_it_judges_as_sharply_as_the_pair_was_trained() -> None:
+    images, gammas = torch.rand(2, 3, 32, 32), {"gamma1": 2.0, "gamma2": 3.0, "gamma3": 20.0}
+    frozen = FrozenPair(pair(**gammas), None)
+    text, allowed = frozen.read({"image": images, "caption": CAPTIONS[:2]})
+    found, features = frozen.matching(images, text, allowed, ("sentence", "words")), frozen.pair.image_features(images)
+    torch.testing.assert_close(found["sentence"], sentence_matching(features.overall, text.sentence, gamma3=20.0))
+    expected = word_region_matching(features.regions, text.words, text.mask, **gammas)
+    torch.testing.assert_close(found["words"], expected)
 
 
 def test_captions_of_a_class_are_no_wrong_ones() -> None:

@@ -44,14 +44,12 @@ def terms(built: ImageTextEncoder, given: dict[str, Any]) -> tuple[dict[str, Any
 
 
 def test_terms_are_the_two_losses_with_their_weights() -> None:
-    built = system(gamma1=3.0, gamma2=2.0, gamma3=7.0)
+    gammas = {"gamma1": 3.0, "gamma2": 2.0, "gamma3": 7.0}
+    built = system(encoders=encoder_pair(gammas=gammas))
     outputs, found = terms(built, batch())
-    torch.testing.assert_close(
-        found["sentence"], sentence_matching(outputs["overall"], outputs["sentence"], gamma3=7.0)
-    )
-    word = word_region_matching(
-        outputs["regions"], outputs["words"], outputs["mask"], gamma1=3.0, gamma2=2.0, gamma3=7.0
-    )
+    features, text = outputs["features"], outputs["text"]
+    torch.testing.assert_close(found["sentence"], sentence_matching(features.overall, text.sentence, gamma3=7.0))
+    word = word_region_matching(features.regions, text.words, text.mask, **gammas)
     torch.testing.assert_close(found["word"], word)
     torch.testing.assert_close(built.weighted("generator", found), found["sentence"] + 0.5 * word)
     assert built.notes["batch/wrong_captions"] == 4
@@ -64,10 +62,9 @@ def test_equal_captions_and_classes_are_not_told_apart() -> None:
     outputs, found = terms(built, given)
     allowed = allowed_pairs(repeated, given["class"])
     assert allowed.sum() == 25 - 4
-    torch.testing.assert_close(
-        found["sentence"], sentence_matching(outputs["overall"], outputs["sentence"], allowed=allowed)
-    )
-    assert found["sentence"] != sentence_matching(outputs["overall"], outputs["sentence"])
+    vectors = outputs["features"].overall, outputs["text"].sentence
+    torch.testing.assert_close(found["sentence"], sentence_matching(*vectors, allowed=allowed))
+    assert found["sentence"] != sentence_matching(*vectors)
     assert built.notes["batch/wrong_captions"] == pytest.approx(4 - 4 / 5)
 
 

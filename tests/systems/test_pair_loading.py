@@ -71,6 +71,13 @@ def test_another_model_has_no_pair(tmp_path: Path) -> None:
         read_pair(encoder_pair(), tmp_path)
 
 
+def test_a_pair_that_was_told_apart_otherwise_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, "last", trained(1, gammas={"gamma3": 20.0}))
+    with pytest.raises(UserError, match=r"trained with other settings of the same sizes: set model\.encoders to what"):
+        read_pair(encoder_pair(), tmp_path)
+    read_pair(encoder_pair(gammas={"gamma3": 20.0}), tmp_path)
+
+
 def test_a_pair_of_other_sizes_or_settings_is_refused_and_leaves_the_weights(tmp_path: Path) -> None:
     save(tmp_path / "words", "last", trained(1, max_words=5))
     torch.manual_seed(0)

@@ -1,5 +1,6 @@
 """The encoder pair: one space for captions and images, and what it is made of."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,16 @@ def test_the_hash_follows_weights_and_settings() -> None:
     assert built.hash() != other.hash()
     longer = pair(LSTMEncoder(dim=8, embedding_dim=6, max_words=10, vocabulary_size=32))
     assert not torch.equal(built.settings, longer.settings)
+
+
+def test_a_pair_is_named_after_its_gammas_unless_they_are_the_published_ones() -> None:
+    built = pair()
+    settings = f"{built.text.identity()}, {built.image.identity()}, projected False"
+    assert bytes(built.digest().tolist()) == hashlib.sha256(settings.encode()).digest()
+    assert pair(gamma1=4, gamma2=5, gamma3=10).hash() == built.hash()
+    names = [pair(**{f"gamma{n}": 20.0}).hash() for n in (1, 2, 3)]
+    assert len({*names, built.hash()}) == 4
+    assert pair(gamma3=20).hash() == names[2]
 
 
 def test_on_the_meta_device_captions_are_as_long_as_they_may_be() -> None:
