@@ -201,8 +201,9 @@ class NextStage(nn.Module):
         super().__init__()
         self.code = code
         self.noise_dim = code.noise_dim if code else 0
-        encoder = nn.Sequential(*gated(convolution(image_channels, 2 * inputs)), ResBlock(inputs))
-        self.encoder = encoder if stage_input == "reencoded_image" else None
+        self.encoder = None
+        if stage_input == "reencoded_image":
+            self.encoder = nn.Sequential(*gated(convolution(image_channels, 2 * inputs)), ResBlock(inputs))
         self.fusion = fusion_layer(fusion, code.dim if code else text_dim, inputs)
         self.residuals = nn.Sequential(*(ResBlock(2 * inputs) for _ in range(residuals)))
         self.up = UpBlock(2 * inputs, channels)
