@@ -83,11 +83,16 @@ class CaptionedFolder(ImageDataset, Captioned):
         row = self._rows[index]
         name = self._folder.names[row]
         sample: Sample = {"image": as_tensor(self._folder.pixels(row)), "name": name, "caption": self.captions(index)}
-        return sample | ({"class": self._notes.classes[name]} if self._notes.classes else {})
+        known = self.class_of(index)
+        return sample if known is None else sample | {"class": known}
 
     def captions(self, index: int) -> list[str]:
         """Those of the layout's files."""
         return self._notes.captions[self._folder.names[self._rows[index]]]
+
+    def class_of(self, index: int) -> int | None:
+        """The species, of CUB."""
+        return self._notes.classes.get(self._folder.names[self._rows[index]])
 
     def content(self) -> str:
         """A hash of the names and bytes of all images, and of what is said of them."""

@@ -6,7 +6,7 @@ import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
-from freqgan.data.base import Sample
+from freqgan.data.base import ImageDataset, Sample
 from freqgan.errors import UserError
 from freqgan.ops.keyed_random import numpy_generator
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Captioned(ABC):
-    """A data set whose captions can be read without its images."""
+    """A data set whose captions, and classes if it has some, can be read without its images."""
 
     @abstractmethod
     def captions(self, index: int) -> list[str]:
@@ -24,6 +24,23 @@ class Captioned(ABC):
         Raises:
             UserError: this source has none.
         """
+
+    @abstractmethod
+    def class_of(self, index: int) -> int | None:
+        """The class of a sample; None if this source knows none of any."""
+
+
+def captioned(dataset: ImageDataset) -> Captioned:
+    """The same data set, whose captions can be read.
+
+    Raises:
+        UserError: it has none.
+    """
+    if not isinstance(dataset, Captioned):
+        name = type(dataset).__name__
+        fix = "choose data=captioned_folder, openmoji, scenes or shards"
+        raise UserError(f"data.source={name} has no captions: {fix}")
+    return dataset
 
 
 def cleaned(lines: Iterable[str]) -> list[str]:

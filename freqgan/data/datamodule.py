@@ -13,12 +13,12 @@ from torch.utils.data import DataLoader
 
 from freqgan.data.base import ImageDataset, OnError, Sample
 from freqgan.data.cache import digest
-from freqgan.data.captions import Captioned
+from freqgan.data.captions import captioned
 from freqgan.data.domains import Domain, TwoDomains
 from freqgan.data.evaluation import chosen, converted, one_by_one
 from freqgan.data.quarantine import Quarantines
 from freqgan.data.ranges import to_signed_range
-from freqgan.data.requirements import refuse_empty, refuse_unfit, settings_problems
+from freqgan.data.requirements import refuse_classes, refuse_empty, refuse_unfit, settings_problems
 from freqgan.data.splits import Split
 from freqgan.data.stage import Stage
 from freqgan.data.stream import FAILURE, FOUND, Batch, Draws, EndlessBatches, TrainingStream, training_loader
@@ -128,12 +128,7 @@ class DataModule(pl.LightningDataModule):
         """
         if split not in self._datasets:
             dataset = self.unprepared(split)
-            if dataset.num_classes != self.num_classes:
-                wanted = "null" if dataset.num_classes is None else dataset.num_classes
-                name = type(dataset).__name__
-                raise UserError(
-                    f"data.num_classes={self.num_classes}, {name} has {wanted}: set data.num_classes={wanted}"
-                )
+            refuse_classes(dataset, self.num_classes)
             dataset.prepare()
             told = self.trainer is None or self.trainer.is_global_zero
             self.quarantines.prepared(split, len(dataset), dataset.skipped, told=told)
@@ -251,13 +246,14 @@ class DataModule(pl.LightningDataModule):
         Raises:
             UserError: the source has none.
         """
-        dataset = self.dataset(split)
-        if not isinstance(dataset, Captioned):
-            name = type(dataset).__name__
-            fix = "choose data=captioned_folder, openmoji, scenes or shards"
-            raise UserError(f"data.source={name} has no captions: {fix}")
-        quarantine = self.quarantines.of(split, len(dataset))
-        return [dataset.captions(quarantine.stand_in(index)) for index in range(len(dataset))]
+        dataset, rows = captioned(self.dataset(split)), self._readable(split)
+        return [dataset.captions(row) for row in rows]
+
+    def classes(self, split: Split) -> list[int] | None:
+        """The class of each image that has captions, in the same order, or None; no image is read for it."""
+        dataset, rows = captioned(self.dataset(split)), self._readable(split)
+        found = [number for row in rows if (number := dataset.class_of(row)) is not None]
+        return found if len(found) == len(rows) else None
 
     def fingerprint(self) -> str:
         """A name for exactly these training and validation samples, wherever they lie, and for how pairs are made."""
@@ -293,6 +289,10 @@ class DataModule(pl.LightningDataModule):
         return TrainingStream(
             dataset, seed=self.seed, augment=stage, repeats=repeats, draws=draws, quarantines=quarantines
         )
+
+    def _readable(self, split: Split) -> list[int]:
+        quarantine = self.quarantines.of(split, len(self.dataset(split)))
+        return [quarantine.stand_in(index) for index in range(len(self.dataset(split)))]
 
     def _not_empty(self, split: Split) -> ImageDataset:
         dataset = self.dataset(split)

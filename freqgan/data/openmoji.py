@@ -48,6 +48,10 @@ class OpenMoji(ImageDataset, Captioned):
         """The Unicode name, then its aliases."""
         return self._captions[int(self._rows[index])]
 
+    def class_of(self, index: int) -> int | None:
+        """None."""
+        return None
+
     def content(self) -> str:
         """The versions of the packages that hold, draw and name the set."""
         return digest(*self._versions())

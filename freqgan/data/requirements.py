@@ -25,6 +25,17 @@ def settings_problems(numbers: Mapping[str, tuple[int, int]], roots: Mapping[str
             yield f"{given}: data.val_root has {kind} just if data.root has: set all three, or two to null"
 
 
+def refuse_classes(dataset: ImageDataset, num_classes: int | None) -> None:
+    """A data set has as many classes as its settings say.
+
+    Raises:
+        UserError: it has others, or none.
+    """
+    if dataset.num_classes != num_classes:
+        name, wanted = type(dataset).__name__, "null" if dataset.num_classes is None else dataset.num_classes
+        raise UserError(f"data.num_classes={num_classes}, {name} has {wanted}: set data.num_classes={wanted}")
+
+
 def refuse_unfit(dataset: ImageDataset, *, batch_size: int, cropped: bool) -> None:
     """A training set has at least a batch of images of one size; of images to crop, at least one.
 

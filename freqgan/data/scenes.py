@@ -117,6 +117,10 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
         """True sentences about a scene, which is not painted for it."""
         return sentences_of(self.layout(index))
 
+    def class_of(self, index: int) -> int | None:
+        """None."""
+        return None
+
     def layout(self, index: int) -> Layout:
         """What scene `index` of the split is made of."""
         random = numpy_generator(self.content_seed, "scene", self._scenes[index])

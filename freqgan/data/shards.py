@@ -143,6 +143,11 @@ class Shards(ImageDataset, Captioned):
         row = int(self._rows[index])
         return _captions(self._read(row, ("txt", "json")), self._name_of(row))
 
+    def class_of(self, index: int) -> int | None:
+        """That of a sample, or of the one that stands in for it, where all pictures have one."""
+        row = int(self._rows[index])
+        return _class(self._read(row, ("cls",))["cls"], self._name_of(row)) if self._has_classes else None
+
     def content(self) -> str:
         """A hash of the names and bytes of all samples, however they are cut into shards and wherever they lie."""
         return self._content

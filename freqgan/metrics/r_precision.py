@@ -140,9 +140,7 @@ class CaptionPool:
 def pool_of(data: Any) -> CaptionPool:
     """The captions of the validation split, or of the training split where that is empty."""
     split = "val" if len(data.dataset("val")) else "train"
-    indices = range(len(data.dataset(split)))
-    classes = [int(data.sample(split, i)["class"]) for i in indices] if "class" in data.sample(split, 0) else None
-    return CaptionPool(data.captions(split), classes)
+    return CaptionPool(data.captions(split), data.classes(split))
 
 
 def _unit(vectors: Tensor) -> Tensor:

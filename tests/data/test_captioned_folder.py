@@ -1,11 +1,12 @@
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from freqgan.data import CaptionedFolder, ImageFolder
+from freqgan.data import CaptionedFolder, DataModule, ImageFolder
 from freqgan.errors import UserError
 
 
@@ -167,6 +168,20 @@ def test_species_of_cub_are_kept_apart(folder, cub):
     assert set(classes["train"]) | set(classes["val"]) == set(range(8))
     assert not set(classes["train"]) & set(classes["val"])
     assert len(classes["train"]) + len(classes["val"]) == 16
+
+
+def test_classes_are_known_without_the_images(cub, root, tmp_path, monkeypatch):
+    def data(folder, layout):
+        source = partial(CaptionedFolder, layout=layout)
+        settings = {"image_size": 12, "val_fraction": 0.4, "batch_size": 1, "cache_dir": tmp_path / "cache"}
+        return DataModule(source=source, root=str(folder), **settings)
+
+    write_texts(root)
+    birds = data(cub, "cub")
+    expected = [birds.sample("train", index)["class"] for index in range(len(birds.dataset("train")))]
+    monkeypatch.setattr(CaptionedFolder, "__getitem__", None)
+    assert birds.classes("train") == expected
+    assert data(root, "folder").classes("train") is None
 
 
 def test_what_is_no_cub(folder, cub, root):

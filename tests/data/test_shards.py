@@ -89,6 +89,7 @@ def test_captions_and_classes_come_along(packed, shards):
     assert sample["caption"] == ["picture 0", "number 0"]
     assert dataset.captions(0) == sample["caption"]
     assert [dataset[i]["class"] for i in range(4)] == [0, 3, 2, 1]  # the folder's order: 00, 03, 06 …
+    assert [dataset.class_of(i) for i in range(4)] == [0, 3, 2, 1]
 
 
 def test_indexes_are_made_once_where_there_are_none(bare, packed, shards, caplog):
