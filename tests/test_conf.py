@@ -1,6 +1,7 @@
 """Every YAML file of `conf/` composes, and fits the signatures of what it names."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,10 @@ LABELLERS = {"model=segmenter"}  # which learn label maps
 LEAVES = [
     [turn for turn in turns(group) if turn[0] not in READERS | LABELLERS]
     for group in OPTIONS
-    if group not in (*NO_LEAVES, *INNER)
+    if group not in (*NO_LEAVES, *INNER, "metrics")  # which have to fit the model
 ]
 TOGETHER = [tuple(choice for leaf in LEAVES for choice in leaf[n % len(leaf)]) for n in range(max(map(len, LEAVES)))]
-OPPOSED = {"metrics=none", "stop=plateau"}  # a plateau of what is not measured
+READABLE = ("data=scenes", "data.image_size=64", "data.augment.caption=one")
 RECTANGLES = {"data=camvid", "data=cityscapes", "data=nyu"}  # which most models refuse
 
 
@@ -81,6 +82,18 @@ def _conf() -> Iterator[None]:
 
 def compose(verb: str, *overrides: str) -> DictConfig:
     return hydra.compose(verb, list(overrides))
+
+
+@cache
+def judged(model: str) -> tuple[str, ...]:
+    """Kinds of protocols that judge what a choice of a model makes, the best one first."""
+    kinds: tuple[str, ...] = targets.locate(compose("train", model).model["_target_"]).JUDGES
+    return kinds
+
+
+def best(choices: tuple[str, ...]) -> str:
+    """The choice of the protocol that is best for the model among some choices."""
+    return f"metrics={judged(next(choice for choice in choices if choice.startswith('model=')))[0]}"
 
 
 def test_every_file_is_a_primary_config_or_an_option_of_a_group_of_train() -> None:
@@ -104,18 +117,25 @@ def test_the_options_that_a_primary_config_chooses_exist(verb: str) -> None:
 def test_options_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
     needed = [f"data.{root}=x" for data, roots in ROOTS_OF.items() if f"data={data}" in choices for root in roots]
     needed += ["data.image_size=64"] if {*choices} & RECTANGLES else []
-    kept = [choice for choice in choices if not {*choices} >= OPPOSED or choice != "stop=plateau"]
-    config.check(compose("train", *kept, *needed))
+    config.check(compose("train", *choices, best(choices), *needed))
+
+
+@pytest.mark.parametrize("option", OPTIONS["metrics"])
+def test_a_protocol_composes_and_passes_all_nets_with_a_model_that_it_judges(option: str) -> None:
+    kind = targets.locate(compose("train", f"metrics={option}").metrics["_target_"]).KIND
+    model = next(choice for choice, *_ in turns("model") if kind is None or kind in judged(choice))
+    data = READABLE if model in READERS else ("data=scenes",) if model in LABELLERS else ()
+    config.check(compose("train", model, *data, f"metrics={option}"))
 
 
 @pytest.mark.parametrize("choices", [turn for turn in turns("model") if turn[0] in READERS], ids=" ".join)
 def test_readers_of_captions_compose_and_pass_all_nets(choices: tuple[str, ...]) -> None:
-    config.check(compose("train", *choices, "data=scenes", "data.image_size=64", "data.augment.caption=one"))
+    config.check(compose("train", *choices, best(choices), *READABLE))
 
 
 @pytest.mark.parametrize("choices", [turn for turn in turns("model") if turn[0] in LABELLERS], ids=" ".join)
 def test_what_learns_label_maps_composes_and_passes_all_nets(choices: tuple[str, ...]) -> None:
-    config.check(compose("train", *choices, "data=scenes"))
+    config.check(compose("train", *choices, best(choices), "data=scenes"))
 
 
 @pytest.mark.parametrize(("group", "option"), DELTAS, ids=str)
