@@ -41,7 +41,7 @@ def composed(*arguments: str) -> dict[str, Any]:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_comes_with_the_game_and_the_optimiser_of_its_paper(method: str) -> None:
     network, game, optimiser, draws = METHODS[method]
-    settings = composed(*PAIRS, f"model={method}")
+    settings = composed(*PAIRS, f"model={method}", "metrics=translation")
     assert settings["loss"]["_target_"].endswith(f".{game}")
     assert f"{settings['optim']['_target_'].rpartition('.')[2]} {settings['optim']['schedule']}" == optimiser
     with torch.device("meta"):
@@ -53,12 +53,13 @@ def test_a_method_comes_with_the_game_and_the_optimiser_of_its_paper(method: str
 
 
 def test_what_is_asked_for_wins_over_the_paper() -> None:
-    settings = composed(*PAIRS, "model=cyclegan", "loss=hinge", "optim=rmsprop")
+    settings = composed(*PAIRS, "model=cyclegan", "metrics=translation", "loss=hinge", "optim=rmsprop")
     assert (settings["loss"]["_target_"], settings["optim"]["_target_"]) == (
         "freqgan.losses.Hinge",
         "freqgan.systems.RMSprop",
     )
-    assert composed("model=branch_sr", "data=scenes")["loss"]["_target_"] == "freqgan.losses.NonSaturating"
+    restored = composed("model=branch_sr", "data=scenes", "metrics=restoration")
+    assert restored["loss"]["_target_"] == "freqgan.losses.NonSaturating"
 
 
 @pytest.mark.parametrize("experiment", ["pix2pix", "cyclegan"])
