@@ -4,8 +4,8 @@ Reference: patent CN112529975A, [0132]: features of the original image are obtai
 vector may carry features of the wanted image.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Literal, final
+from collections.abc import Sequence
+from typing import Any, Literal, final
 
 import torch
 from jaxtyping import Float
@@ -74,15 +74,10 @@ class FeatureReading:
         """What discriminators receive beside generated images: the features that were wanted, or the images' own."""
         return self._vectors(images) if self.use == "discriminator_input" else wanted
 
-    def references(self, batches: Iterable[Float[Tensor, "b c h w"]]) -> Float[Tensor, "n f"]:
-        """Features of the first images of the batches, taken round and round if there are too few."""
-        found: list[Tensor] = []
-        for images in batches:
-            vectors = self.of_real(images)
-            found += [] if vectors is None else [vectors]
-            if sum(map(len, found)) >= REFERENCES:
-                break
-        known = torch.cat(found)
+    def references(self, data: Any) -> Float[Tensor, "n f"]:
+        """Features of training images, evenly drawn, taken round and round if there are too few."""
+        found = map(self.of_real, data.evaluation_images("train", limit=REFERENCES))
+        known = torch.cat([vectors for vectors in found if vectors is not None])
         return known[torch.arange(REFERENCES) % len(known)]
 
     def aim(self, reference: str, image_shape: tuple[int, int, int]) -> None:

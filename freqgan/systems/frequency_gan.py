@@ -93,7 +93,7 @@ class FrequencyGAN(System):
         """Measures the bands' scales, keeps features of some images, and does what the other system needs."""
         self.generators.bands.calibrate(data.evaluation_images("train", limit=CALIBRATION_IMAGES))
         if self.generators.condition is not None:
-            self.generators.references.copy_(self.features.references(data.evaluation_images("train")))
+            self.generators.references.copy_(self.features.references(data))
         self._players.calibrate(data)
 
     def synthesize(self, batch: Batch) -> Outputs:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import URLError
 
@@ -150,16 +151,16 @@ def test_features_of_real_images_are_kept_for_samples() -> None:
     torch.testing.assert_close(built.sample(7, 1, seed=1), built.sample(0, 8, seed=1)[7:], atol=1e-6, rtol=0)
 
 
-def test_references_come_from_as_many_images_as_are_needed() -> None:
-    taken = []
+def test_references_are_drawn_from_the_whole_split() -> None:
+    asked: list[Any] = []
 
-    def batches() -> Any:
-        for number in range(9):
-            taken.append(number)
-            yield torch.full((100, 3, 8, 8), number / 10)
+    def evaluation_images(split: str, *, limit: int) -> list[Tensor]:
+        asked.append((split, limit))
+        return [torch.full((100, 3, 8, 8), number / 10) for number in range(3)]
 
-    found = FeatureReading(StandIn(), use="condition").references(batches())
-    assert (len(found), taken) == (REFERENCES, [0, 1, 2])
+    data = SimpleNamespace(evaluation_images=evaluation_images)
+    found = FeatureReading(StandIn(), use="condition").references(data)
+    assert (len(found), asked) == (REFERENCES, [("train", REFERENCES)])
     torch.testing.assert_close(found[250], StandIn()(torch.full((1, 3, 8, 8), 0.2))[0])
 
 
