@@ -1,17 +1,35 @@
+"""The commands that the pages show can be read as they are printed."""
+
+import re
+import shlex
 from pathlib import Path
 
-import jinja2
 import pytest
 
-from freqgan.pages import render
+from freqgan.config import overrides
+from freqgan.vocabulary import SWEEPING
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "conf" / "README.md", *sorted((ROOT / "experiments").rglob("README.md"))]
 
 
-def test_a_page_extends_what_all_have_in_common_and_escapes_text(tmp_path: Path) -> None:
-    template = tmp_path / "page.html"
-    template.write_text('{% extends "base.html" %}{% block body %}<p>{{ words }}</p>{% endblock %}')
-    page = render(template, title="a & b", words="<b>")
-    assert "<title>a &amp; b</title>" in page
-    assert "<p>&lt;b&gt;</p>" in page
-    assert page.startswith("<!doctype html>")
-    with pytest.raises(jinja2.UndefinedError):
-        render(template, title="")
+def commands() -> list[list[str]]:
+    """Those of code blocks that name no run and hold no placeholder."""
+    blocks = [block for page in PAGES for block in re.findall(r"(?ms)^```\n(.*?)^```", page.read_text())]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    words = [shlex.split(line, comments=True) for line in lines if line.startswith("freqgan ")]
+    read = [w[1:] for w in words if not any(c in text for text in w for c in "<…") and not any("run=" in t for t in w)]
+    return [w for w in read if not w[0].startswith("-")]
+
+
+def test_there_are_some() -> None:
+    assert len(commands()) > 15
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_a_command_can_be_read(words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf" / "sweep").mkdir(parents=True)
+    (tmp_path / "conf" / "sweep" / "mine.yaml").write_text("defaults: [default]\n")
+    sweeps = "always" if words[0] == "plan" else "asked" if words[0] in SWEEPING else "never"
+    overrides.read(words[0], words[1:], sweeps=sweeps)  # type: ignore[arg-type]
