@@ -422,7 +422,7 @@ MISTAKES = [
     ("train budget.imges=1000", "budget.imges is unknown: did you mean budget.images?"),
     ("train budget.images=1e6", "budget.images=1000000.0: wanted a whole number: write 1000000"),
     (
-        "train model=pix2pix data=scenes_labels",
+        "train model=pix2pix data=scenes_labels metrics=generation",
         "metrics=generation does not judge what PairedTranslation makes: set metr",
     ),
     ("train budget.images=null", "budget.images and budget.minutes are both null, training would never end: set"),

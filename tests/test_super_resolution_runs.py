@@ -20,7 +20,7 @@ SETTINGS = [
         "data.batch_size=4",
         "data.val_fraction=0.3",
     ),
-    *("metrics=restoration", "metrics.features=null", "budget.images=64", "checkpoint.every_images=16"),
+    *("metrics.features=null", "budget.images=64", "checkpoint.every_images=16"),
     "evaluation.every_images=64",
     *("logger=none", "hardware=cpu", "hardware.threads=1", "samples.count=64"),
 ]

@@ -27,7 +27,7 @@ PAIRS = ["data=scenes", "data.source.domain=pair", "data.source.length=60", "dat
 SHORT = [
     *("data=scenes", "data.source.length=60", "data.image_size=16", "data.batch_size=4", "samples.count=4"),
     *("logger=none", "hardware=cpu", "hardware.threads=1", "budget.images=32", "checkpoint.every_images=8"),
-    *("metrics=translation", "metrics.features=null", "metrics.perceptual=null", "evaluation.at_start=off"),
+    *("metrics.features=null", "metrics.perceptual=null", "evaluation.at_start=off"),
     "evaluation.every_images=32",
 ]
 
@@ -41,7 +41,7 @@ def composed(*arguments: str) -> dict[str, Any]:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_comes_with_the_game_and_the_optimiser_of_its_paper(method: str) -> None:
     network, game, optimiser, draws = METHODS[method]
-    settings = composed(*PAIRS, f"model={method}", "metrics=translation")
+    settings = composed(*PAIRS, f"model={method}")
     assert settings["loss"]["_target_"].endswith(f".{game}")
     assert f"{settings['optim']['_target_'].rpartition('.')[2]} {settings['optim']['schedule']}" == optimiser
     with torch.device("meta"):
@@ -53,12 +53,12 @@ def test_a_method_comes_with_the_game_and_the_optimiser_of_its_paper(method: str
 
 
 def test_what_is_asked_for_wins_over_the_paper() -> None:
-    settings = composed(*PAIRS, "model=cyclegan", "metrics=translation", "loss=hinge", "optim=rmsprop")
+    settings = composed(*PAIRS, "model=cyclegan", "loss=hinge", "optim=rmsprop")
     assert (settings["loss"]["_target_"], settings["optim"]["_target_"]) == (
         "freqgan.losses.Hinge",
         "freqgan.systems.RMSprop",
     )
-    restored = composed("model=branch_sr", "data=scenes", "metrics=restoration")
+    restored = composed("model=branch_sr", "data=scenes")
     assert restored["loss"]["_target_"] == "freqgan.losses.NonSaturating"
 
 
