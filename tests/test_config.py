@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypedDict, Unpack
@@ -9,12 +9,13 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
-from freqgan import config
+from freqgan import config, networks
 from freqgan.config import rules, signature
 from freqgan.config.schema import Runs, Train, root_problems
 from freqgan.config.signature import node_problems
 from freqgan.config.stored import shipped_targets
-from freqgan.config.targets import TargetError, locate
+from freqgan.config.targets import TargetError, locate, parameters
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.systems.rules import Phase
 
@@ -62,6 +63,8 @@ class Model:
         widths: tuple[int, int] = (1, 2),
         layers: list[torch.nn.Module] | None = None,
         folder: Path | str = ".",
+        stages: Count = 2,
+        channels: Count | Sequence[Count] = 8,
         **rules: Unpack[Rules],
     ) -> None:
         self.transform, self.loss, self.rules = transform, loss, rules
@@ -228,6 +231,10 @@ def test_build_model_gives_only_the_parts_that_its_constructor_names() -> None:
         ({"n_critic": 1e3}, "model.n_critic=1000.0: wanted a whole number: write 1000"),
         ({"n_critic": True}, "model.n_critic=true: wanted a whole number"),
         ({"clip": "1"}, "model.clip=1: wanted a number"),
+        ({"stages": 0}, "model.stages=0: wanted at least 1 (default 2)"),
+        ({"stages": {"_target_": "os.getcwd"}}, "model.stages: wanted int, os.getcwd builds something else"),
+        ({"channels": -4}, "model.channels=-4: wanted at least 1 or a list (default 8)"),
+        ({"channels": [4, 0]}, "model.channels.1=0: wanted at least 1"),
         ({"n_critc": 1}, "model.n_critc is unknown to example.Model: did you mean model.n_critic?"),
         ({"network": "conv"}, "model.network=conv: wanted an object, given by _target_"),
         (
@@ -263,6 +270,7 @@ def test_signature_names_each_mistake_with_its_path(changes: dict[str, Any], lin
     "changes",
     [
         {"norm": "none", "widths": [3, 4], "folder": "x", "clip": 1, "n_critic": 5},
+        {"stages": 1, "channels": [1, 9]},
         {"clip": None, "layers": None, "cascade": {"LL": ["HL", "LH"]}},
         {"layers": [{"_target_": "torch.nn.Identity"}]},
         {"network": {"_target_": "example.anything", "whatever": 1}},
@@ -281,6 +289,21 @@ def test_signature_asks_for_what_is_required_unless_it_is_given_or_partial() -> 
         "other.transform is missing: example.Model needs it, set other.transform=<Transform>",
         "other.loss is missing: example.Model needs it, set other.loss=<Loss>",
     ]
+
+
+def test_widths_of_every_network_are_at_least_one() -> None:
+    of_networks = [
+        (f"freqgan.networks.{name}", setting)
+        for name in networks.__all__
+        if isinstance(getattr(networks, name), type)
+        for setting in parameters(getattr(networks, name))
+        if setting.endswith("channels") and setting != "context_channels"
+    ]
+    assert len(of_networks) > 40
+    for target, setting in of_networks:
+        assert any(
+            line.startswith(f"{setting}=-1: wanted at least 1") for line in nodes({"_target_": target, setting: -1})
+        )
 
 
 def test_signature_closes_typed_dictionaries() -> None:
@@ -339,7 +362,7 @@ def test_signature_collects_all_mistakes_of_all_nodes() -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"seed": -1}, "seed=-1: wanted greater than or equal to 0"),
+        ({"seed": -1}, "seed=-1: wanted at least 0"),
         ({"seed": 1.5}, "seed=1.5: wanted a whole number"),
         ({"sed": 1}, "sed is unknown: did you mean seed?"),
         ({"lr": 1}, "lr is unknown: did you mean optim.lr?"),
@@ -364,7 +387,7 @@ def test_signature_collects_all_mistakes_of_all_nodes() -> None:
         ),
         (
             {"samples": {"every_images": None, "count": 4096}},
-            "samples.count=4096: wanted less than or equal to 1024",
+            "samples.count=4096: wanted at most 1024",
         ),
         ({"model": "frequency_gan"}, "model=frequency_gan: wanted a mapping of keys to values"),
     ],

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from freqgan.config.targets import as_node
 from freqgan.config.wording import Problem, paths, problems
+from freqgan.counts import Count
 
 
 def _folder_name(name: str) -> str:
@@ -24,7 +25,6 @@ def _folder_name(name: str) -> str:
 Node = Annotated[dict[str, Any], AfterValidator(as_node)]
 Option = Annotated[dict[str, Any], AfterValidator(lambda node: node and as_node(node))] | None  # {}: none
 Nodes = dict[str, Option]
-Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
 FolderName = Annotated[str, AfterValidator(_folder_name)]

@@ -10,7 +10,7 @@ from functools import lru_cache, reduce
 from math import isnan
 from operator import or_
 from types import UnionType
-from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import typing_extensions
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
@@ -124,7 +124,8 @@ def _mismatches(value: Any, annotation: Any) -> list[ErrorDetails]:
 
 def _built(node: Mapping[str, Any], path: str, annotation: Any) -> Iterator[Problem]:
     """Whether a node builds an instance of one of the annotation's classes, where both can be told."""
-    members = tuple(m for m in (get_args(annotation) or (annotation,)) if m is not type(None))
+    annotation = _bare(annotation)
+    members = tuple(_bare(m) for m in (get_args(annotation) or (annotation,)) if m is not type(None))
     try:
         target = locate(node[TARGET])
     except TargetError:
@@ -174,8 +175,14 @@ def _readable(annotation: Any) -> Any:
     return annotation
 
 
+def _bare(annotation: Any) -> Any:
+    """An annotation without its limits."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
 def _spell(annotation: Any) -> str:
     """An annotation as a short name."""
+    annotation = _bare(annotation)
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__name__
     return ", ".join(keys(annotation)) or str(annotation).replace("typing.", "").removesuffix(" | None")

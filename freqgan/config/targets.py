@@ -86,7 +86,7 @@ def parameters(target: Any) -> dict[str, inspect.Parameter]:
     """
     signature = inspect.signature(target)
     try:
-        hints = get_type_hints(target.__init__ if isinstance(target, type) else target)  # type: ignore[misc]
+        hints = get_type_hints(target.__init__ if isinstance(target, type) else target, include_extras=True)  # type: ignore[misc]
     except (NameError, TypeError):
         hints = {}  # they name what cannot be found at run time
     found: dict[str, inspect.Parameter] = {}

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.networks.folding_convolution import FoldingConv2d
 from freqgan.networks.super_resolver import SuperResolver
@@ -112,14 +113,14 @@ class BranchSR(SuperResolver):
         self,
         *,
         scales: Sequence[int] = (1, 2, 4),
-        in_channels: int = 3,
+        in_channels: Count = 3,
         kernels: Sequence[int] = (3, 5, 7),
-        channels: int | Sequence[int] = 64,
+        channels: Count | Sequence[Count] = 64,
         layers: Sequence[Layer] = LAYERS,
         dilations: int | Sequence[int] = 2,
         arrangement: Literal["parallel", "series"] = "parallel",
-        fused_channels: int = 64,
-        image_channels: int | Sequence[int] = 64,
+        fused_channels: Count = 64,
+        image_channels: Count | Sequence[Count] = 64,
         image_layers: int = 1,
         upsampler: Upsampler = "pixel_shuffle",
         link: Literal["upsampled_features", "branch_output"] = "upsampled_features",

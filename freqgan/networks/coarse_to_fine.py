@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from freqgan.blocks import ResidualBlock
 from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.global_generator import GlobalGenerator
@@ -36,7 +37,7 @@ class LocalEnhancer(nn.Module):
         norm: after every convolution but the last.
     """
 
-    def __init__(self, *, in_channels: int, out_channels: int, channels: int, blocks: int, norm: Norm) -> None:
+    def __init__(self, *, in_channels: Count, out_channels: Count, channels: Count, blocks: int, norm: Norm) -> None:
         super().__init__()
         inner = 2 * channels
         self.down = nn.Sequential(
@@ -80,8 +81,8 @@ class CoarseToFine(nn.Module):
         *,
         coarse: Callable[..., Translator],
         encoder: Callable[[], InstanceEncoder] | None = None,
-        in_channels: int,
-        out_channels: int = 3,
+        in_channels: Count,
+        out_channels: Count = 3,
         enhancers: Sequence[int] = (3,),
         norm: Norm = "instance",
     ) -> None:

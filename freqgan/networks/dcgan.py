@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, DoublingConv2d, GroupedLinear, HalvingConv2d, InstanceNorm2d, spectral_norm
+from freqgan.counts import Count
 from freqgan.networks.halving import Size, halvings, widths
 
 Norm = Literal["batch", "instance", "group", "spectral", "none"]
@@ -120,14 +121,14 @@ class DCGANGenerator(nn.Module):
     def __init__(
         self,
         *,
-        latent_dim: int,
-        out_channels: int,
+        latent_dim: Count,
+        out_channels: Count,
         image_size: Size,
         context_channels: int = 0,
         count: int = 1,
         combine: Combine = "concat",
-        channels: int = 64,
-        max_channels: int = 512,
+        channels: Count = 64,
+        max_channels: Count = 512,
         smallest: int = 4,
         norm: Literal["batch", "instance", "group", "none"] = "batch",
         head: Literal["tanh", "linear"] = "tanh",
@@ -215,11 +216,11 @@ class DCGANDiscriminator(nn.Module):
     def __init__(
         self,
         *,
-        in_channels: int | Sequence[int],
+        in_channels: Count | Sequence[Count],
         image_size: Size,
         condition_dim: int = 0,
-        channels: int = 64,
-        max_channels: int = 512,
+        channels: Count = 64,
+        max_channels: Count = 512,
         smallest: int = 4,
         norm: Norm = "batch",
     ) -> None:

@@ -9,6 +9,7 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from freqgan.counts import Count
 from freqgan.networks.super_resolver import SuperResolver
 from freqgan.networks.upsampling import Upsampling
 
@@ -40,7 +41,13 @@ class EDSR(SuperResolver):
     """
 
     def __init__(
-        self, *, scale: int = 4, in_channels: int = 3, channels: int = 64, blocks: int = 16, residual_scale: float = 1.0
+        self,
+        *,
+        scale: Count = 4,
+        in_channels: Count = 3,
+        channels: Count = 64,
+        blocks: Count = 16,
+        residual_scale: float = 1.0,
     ) -> None:
         super().__init__(scales=(scale,))
         self.head = _same(in_channels, channels)

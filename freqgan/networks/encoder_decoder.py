@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import DoublingConv2d
+from freqgan.counts import Count
 from freqgan.networks.dcgan import Doubling, Halving, initialize
 from freqgan.networks.halving import widths
 from freqgan.networks.translator import Translator, refuse_fewer, shorter_side
@@ -40,12 +41,12 @@ class EncoderDecoder(Translator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        out_channels: int = 3,
+        in_channels: Count = 3,
+        out_channels: Count = 3,
         image_size: int | Sequence[int] = 64,
         halvings: int | None = None,
-        channels: int = 64,
-        max_channels: int = 512,
+        channels: Count = 64,
+        max_channels: Count = 512,
         norm: Literal["batch", "instance", "group", "none"] = "batch",
     ) -> None:
         refuse_fewer(1, halvings=halvings)

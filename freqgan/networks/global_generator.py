@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from freqgan.blocks import ResidualBlock
 from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
+from freqgan.counts import Count
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.halving import widths
 from freqgan.networks.translator import Translator, refuse_fewer
@@ -40,10 +41,10 @@ class GlobalGenerator(Translator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        channels: int = 64,
-        max_channels: int = 1024,
+        in_channels: Count = 3,
+        out_channels: Count = 3,
+        channels: Count = 64,
+        max_channels: Count = 1024,
         halvings: int = 4,
         blocks: int = 9,
         norm: Norm = "instance",

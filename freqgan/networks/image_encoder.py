@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, HalvingConv2d, HalvingResidual
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.features import FeatureNetwork
 from freqgan.networks.halving import widths
@@ -63,10 +64,10 @@ class ResidualImageEncoder(ImageEncoder):
         self,
         *,
         image_size: int,
-        dim: int = 256,
-        in_channels: int = 3,
-        channels: int = 32,
-        max_channels: int = 256,
+        dim: Count = 256,
+        in_channels: Count = 3,
+        channels: Count = 32,
+        max_channels: Count = 256,
         region_side: int = 8,
     ) -> None:
         super().__init__()
@@ -116,7 +117,7 @@ class PretrainedImageEncoder(ImageEncoder):
     """
 
     def __init__(
-        self, network: FeatureNetwork, *, dim: int = 256, region_layer: str = "stage5", region_channels: int = 112
+        self, network: FeatureNetwork, *, dim: int = 256, region_layer: str = "stage5", region_channels: Count = 112
     ) -> None:
         super().__init__()
         if region_layer not in network.layers[:-1]:

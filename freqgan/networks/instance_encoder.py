@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from freqgan.blocks.residual import Norm
+from freqgan.counts import Count
 from freqgan.networks.global_generator import GlobalGenerator
 from freqgan.ops.instances import instance_means
 
@@ -37,11 +38,11 @@ class InstanceEncoder(nn.Module):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
+        in_channels: Count = 3,
         num_classes: int = 1,
-        features: int = 3,
-        clusters: int = 10,
-        channels: int = 16,
+        features: Count = 3,
+        clusters: Count = 10,
+        channels: Count = 16,
         halvings: int = 4,
         norm: Norm = "instance",
     ) -> None:

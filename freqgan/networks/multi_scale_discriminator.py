@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, InstanceNorm2d, spectral_norm
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.halving import widths
@@ -70,11 +71,11 @@ class MultiScaleDiscriminator(nn.Module):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        scales: int = 3,
+        in_channels: Count = 3,
+        scales: Count = 3,
         layers: int = 3,
-        channels: int = 64,
-        max_channels: int = 512,
+        channels: Count = 64,
+        max_channels: Count = 512,
         norm: Norm = "instance",
     ) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, HalvingConv2d, InstanceNorm2d, spectral_norm
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.networks.dcgan import initialize
 
@@ -39,10 +40,10 @@ class PatchDiscriminator(nn.Module):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
+        in_channels: Count = 3,
         receptive_field: ReceptiveField = 70,
-        channels: int = 64,
-        max_channels: int = 512,
+        channels: Count = 64,
+        max_channels: Count = 512,
         norm: Literal["batch", "instance", "spectral", "none"] = "batch",
     ) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import spectral_norm
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.networks.dcgan import Norm, initialize, normalization
 from freqgan.networks.halving import Size, widths
@@ -70,15 +71,15 @@ class PoolingDiscriminator(nn.Module):
     def __init__(
         self,
         *,
-        in_channels: int | Sequence[int],
+        in_channels: Count | Sequence[Count],
         image_size: Size,
         condition_dim: int = 0,
         convolutions: Sequence[int] = (1, 1, 1),
         pooling: Pooling = "average",
         branches: Sequence[int] = (3,),
         hidden: Sequence[int] = (256,),
-        channels: int = 64,
-        max_channels: int = 512,
+        channels: Count = 64,
+        max_channels: Count = 512,
         norm: Norm = "batch",
     ) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from freqgan.blocks import ResidualBlock
 from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
+from freqgan.counts import Count
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.translator import Translator, refuse_fewer, shorter_side
 
@@ -35,10 +36,10 @@ class ResNetGenerator(Translator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        out_channels: int = 3,
+        in_channels: Count = 3,
+        out_channels: Count = 3,
         image_size: int | Sequence[int] = 256,
-        channels: int = 64,
+        channels: Count = 64,
         blocks: int | None = None,
         norm: Norm = "instance",
     ) -> None:

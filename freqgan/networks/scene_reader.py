@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import HalvingConv2d
+from freqgan.counts import Count
 
 SIDE = 64  # pixels that images are resized to
 CELLS = 16  # along a side
@@ -64,8 +65,8 @@ class SceneReader(nn.Module):
         kinds: int,
         backgrounds: int,
         patterns: int,
-        in_channels: int = 3,
-        channels: int = 16,
+        in_channels: Count = 3,
+        channels: Count = 16,
     ) -> None:
         super().__init__()
         wide = 4 * channels

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, HalvingConv2d, HalvingResidual
+from freqgan.counts import Count
 from freqgan.networks.halving import widths
 from freqgan.networks.segmentation import SegmentationNetwork
 from freqgan.ops.padding import continued
@@ -36,9 +37,9 @@ class SmallSegmenter(SegmentationNetwork):
         self,
         *,
         num_classes: int,
-        in_channels: int = 3,
-        channels: int = 24,
-        max_channels: int = 192,
+        in_channels: Count = 3,
+        channels: Count = 24,
+        max_channels: Count = 192,
         halvings: int = 5,
         pyramid: int = 48,
     ) -> None:

@@ -10,6 +10,7 @@ from typing import Literal, final
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.networks.super_resolver import SuperResolver
 from freqgan.ops.color import rgb_to_ycbcr
@@ -35,11 +36,11 @@ class SRCNN(SuperResolver):
     def __init__(
         self,
         *,
-        scale: int = 4,
-        in_channels: int = 3,
+        scale: Count = 4,
+        in_channels: Count = 3,
         sees: Literal["luminance", "channels"] = "luminance",
-        widths: Sequence[int] = (64, 32),
-        kernels: Sequence[int] = (9, 1, 5),
+        widths: Sequence[Count] = (64, 32),
+        kernels: Sequence[Count] = (9, 1, 5),
     ) -> None:
         super().__init__(scales=(scale,))
         if len(widths) != 2 or len(kernels) != 3 or any(side % 2 == 0 for side in kernels):

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, HalvingConv2d, spectral_norm
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.networks.text_stages import initialize
 
@@ -43,8 +44,8 @@ class StageDiscriminator(nn.Module):
         image_size: int,
         condition_dim: int | None = None,
         realism: bool = False,
-        in_channels: int = 3,
-        channels: int = 64,
+        in_channels: Count = 3,
+        channels: Count = 64,
         norm: Norm = "batch",
     ) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from typing import Literal, final
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.networks.text_fusion import Fusion
 from freqgan.networks.text_stages import FirstStage, NextStage, SentenceCode, StageInput, StageOutput, initialize
@@ -46,13 +47,13 @@ class TextGenerator(nn.Module):
     def __init__(
         self,
         *,
-        sentence_dim: int,
-        word_dim: int,
+        sentence_dim: Count,
+        word_dim: Count,
         image_size: int = 256,
-        image_channels: int = 3,
-        latent_dim: int = 100,
+        image_channels: Count = 3,
+        latent_dim: Count = 100,
         upsamplings: int = 3,
-        channels: int | Sequence[int] = 32,
+        channels: Count | Sequence[Count] = 32,
         residuals: int = 2,
         conditions: Sequence[Condition] = ("none", "sentence", "words"),
         fusion: Fusion = "attention",

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.features.released import ReleasedFile
 from freqgan.networks.segmentation import SegmentationNetwork
@@ -33,7 +34,9 @@ class TorchvisionSegmenter(SegmentationNetwork):
         UserError: there is no such network, or it does not see such images.
     """
 
-    def __init__(self, *, num_classes: int, name: str, pretrained: Pretrained = "whole", in_channels: int = 3) -> None:
+    def __init__(
+        self, *, num_classes: int, name: str, pretrained: Pretrained = "whole", in_channels: Count = 3
+    ) -> None:
         super().__init__()
         if in_channels not in (1, 3):
             raise UserError(f"data.channels={in_channels}: {name} sees 1 or 3, choose model/network=small")

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, DoublingConv2d, HalvingConv2d
+from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.networks.dcgan import initialize, normalization
 from freqgan.networks.halving import widths
@@ -62,12 +63,12 @@ class UNet(Translator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        out_channels: int = 3,
+        in_channels: Count = 3,
+        out_channels: Count = 3,
         image_size: int | Sequence[int] = 256,
         halvings: int | None = None,
-        channels: int = 64,
-        max_channels: int = 512,
+        channels: Count = 64,
+        max_channels: Count = 512,
         kernel: Kernel = 4,
         outer_kernel: Kernel | None = None,
         norm: Norm = "batch",

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import spectral_norm
+from freqgan.counts import Count
 from freqgan.networks.dcgan import normalization
 from freqgan.networks.halving import widths
 
@@ -34,11 +35,11 @@ class VGGDiscriminator(nn.Module):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        channels: int = 64,
-        max_channels: int = 512,
-        stages: int = 5,
-        hidden: int = 100,
+        in_channels: Count = 3,
+        channels: Count = 64,
+        max_channels: Count = 512,
+        stages: Count = 5,
+        hidden: Count = 100,
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
