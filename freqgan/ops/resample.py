@@ -6,10 +6,10 @@ convolution interpolation for digital image processing", 1981, with a = -1/2. We
 `contributions`, in float64: positions u = x / scale + (1 - 1 / scale) / 2 counted from 1, then each row divided by
 its sum.
 
-Float images go through one dense matrix per axis. Bytes go through the taps one after the other in float64 and are
-rounded after each axis, half away from zero, the axis that shrinks more coming first: as MATLAB does for uint8.
-Cubic reductions by 2, 4 and 8 have sums that float64 holds exactly, and those by odd numbers none half-way between
-two bytes, so that no order of summation could give other bytes.
+Float images go through one matrix per axis, dense unless the axis is long. Bytes go through the taps one after the
+other in float64 and are rounded after each axis, half away from zero, the axis that shrinks more coming first: as
+MATLAB does for uint8. Cubic reductions by 2, 4 and 8 have sums that float64 holds exactly, and those by odd numbers
+none half-way between two bytes, so that no order of summation could give other bytes.
 """
 
 import math
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Kernel = Literal["nearest", "box", "bilinear", "bicubic", "lanczos2", "lanczos3"]
 Size = tuple[int, int]
 
+_LARGEST = 2**23  # entries of a dense matrix
 _WIDTHS: dict[Kernel, int] = {"nearest": 1, "box": 1, "bilinear": 2, "bicubic": 4, "lanczos2": 4, "lanczos3": 6}
 
 
@@ -130,15 +131,30 @@ def _value(kernel: Kernel, x: np.ndarray) -> np.ndarray:
 
 
 def _multiply(rows: _Axis, columns: _Axis, image: Float[Tensor, "*b h w"]) -> tuple[Tensor, ...]:
-    return (constant(_dense(rows), image) @ image @ constant(_dense(columns).T, image),)
+    return (_along(-1, _matrix(columns), _along(-2, _matrix(rows), image)),)
 
 
 def _transposed(rows: _Axis, columns: _Axis, image: Float[Tensor, "*b new_h new_w"]) -> tuple[Tensor, ...]:
-    return (constant(_dense(rows).T, image) @ image @ constant(_dense(columns), image),)
+    return (_along(-1, _matrix(columns).T, _along(-2, _matrix(rows).T, image)),)
 
 
-def _dense(axis: _Axis) -> np.ndarray:
-    """The matrix (new, old) of an axis; not kept, since that of a long axis is large."""
+def _along(place: Literal[-2, -1], matrix: "np.ndarray | sparse.sparray", image: Float[Tensor, "*b h w"]) -> Tensor:
+    """The product of a matrix and all lines that lie along a dimension of an image."""
+    if isinstance(matrix, np.ndarray):
+        factor = constant(matrix, image)
+        return factor @ image if place == -2 else image @ factor.T
+    taps = matrix.tocoo()
+    places = torch.from_numpy(np.stack(taps.coords)).to(image.device)
+    factor = torch.sparse_coo_tensor(places, constant(taps.data, image), taps.shape, check_invariants=False)
+    lines = image.movedim(place, 0)
+    product: Tensor = torch.sparse.mm(factor, lines.reshape(len(lines), -1))
+    return product.reshape(-1, *lines.shape[1:]).movedim(0, place)
+
+
+def _matrix(axis: _Axis) -> "np.ndarray | sparse.sparray":
+    """The matrix (new, old) of an axis, dense unless it is large; not kept then either."""
+    if axis.new * axis.old > _LARGEST:
+        return _sparse(axis)
     weights, indices = _taps(axis)
     matrix = np.zeros((axis.new, axis.old))
     np.add.at(matrix, (np.arange(axis.new)[:, None], indices), weights)

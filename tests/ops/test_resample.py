@@ -1,3 +1,4 @@
+import tracemalloc
 from fractions import Fraction
 from math import ceil, floor
 
@@ -8,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
+from freqgan.ops import resample
 from freqgan.ops.resample import Kernel, mirrored, reach, resize
 
 
@@ -173,3 +175,24 @@ def test_mirrored_repeats_the_edge() -> None:
 def test_nothing_is_left() -> None:
     with pytest.raises(ValueError, match="would become 0"):
         resize(torch.zeros(3, 3), (0, 2))
+
+
+@pytest.mark.parametrize("size", [(3, 9), (13, 2)])
+def test_long_axes_take_another_way_to_the_same_values(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    image = torch.rand(2, 3, 6, 5, dtype=torch.float64, requires_grad=True)
+    short = resize(image, size)
+    monkeypatch.setattr(resample, "_LARGEST", 0)
+    torch.testing.assert_close(resize(image, size), short)
+    torch.testing.assert_close(resize(image.float(), size), short.float())
+    assert gradcheck(lambda x: resize(x, size), image)
+    assert gradgradcheck(lambda x: resize(x, size) ** 2, image)
+
+
+def test_a_long_axis_takes_little_memory() -> None:
+    line = torch.rand(1, 1, 2, 4000)
+    tracemalloc.start()
+    enlarged = resize(line, 4)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24  # a dense matrix has half a gigabyte
+    torch.testing.assert_close(enlarged[..., 400:800], resize(line[..., 90:210], 4)[..., 40:440])
