@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 from freqgan.errors import StorageError, UserError
 
@@ -29,7 +30,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object], verify: Callab
     Raises:
         StorageError: the disk is full, read-only, or gave back other bytes; the old file is still there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{uuid4().hex}.tmp")  # no longer than a name may be, whatever that of the file
     try:
         with temporary.open("wb") as file:
             write(file)

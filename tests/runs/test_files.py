@@ -24,6 +24,13 @@ def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.ckpt", "b.ckpt"]
 
 
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / f"{'é' * 125}.png"
+    write_below(path, b"picture")
+    assert path.read_bytes() == b"picture"
+    assert [*path.parent.iterdir()] == [path]
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 @pytest.mark.fault("checkpoint", "checkpoint cut or with a flipped bit")
 def test_truncated_files_are_refused(tmp_path: Path, share: float) -> None:
