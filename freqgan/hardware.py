@@ -18,6 +18,7 @@ import torch
 
 from freqgan.errors import UserError
 from freqgan.launcher import launch
+from freqgan.limits import Count, Positive
 
 log = logging.getLogger(__name__)
 
@@ -49,27 +50,21 @@ class Hardware:
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
-    devices: int | Literal["auto"] = "auto"
-    num_nodes: int | Literal["auto"] = 1
+    devices: Count | Literal["auto"] = "auto"
+    num_nodes: Count | Literal["auto"] = 1
     strategy: Literal["auto", "ddp"] = "auto"
     precision: Literal["auto", "float32", "bf16"] = "auto"
     memory_format: Literal["auto", "channels_last", "contiguous"] = "auto"
-    threads: int | None = None
+    threads: Count | None = None
     compile: bool = False
     deterministic: bool = False
-    timeout_minutes: float = 30.0
+    timeout_minutes: Positive = 30.0
 
     def __post_init__(self) -> None:
         if lines := list(self._problems()):
             raise UserError(*lines)
 
     def _problems(self) -> Iterator[str]:
-        for name, fix in (("devices", "auto"), ("num_nodes", "1"), ("threads", "null")):
-            value = getattr(self, name)
-            if isinstance(value, int) and value < 1:
-                yield f"hardware.{name}={value} must be at least 1: set hardware.{name}={fix}"
-        if self.timeout_minutes <= 0:
-            yield f"hardware.timeout_minutes={self.timeout_minutes} must be greater than 0"
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             yield "hardware.accelerator=gpu, but this machine has no GPU that PyTorch sees: use hardware=cpu"
         elif self.on_gpu and self.processes > (there := torch.cuda.device_count()):

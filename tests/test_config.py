@@ -15,8 +15,8 @@ from freqgan.config.schema import Runs, Train, root_problems
 from freqgan.config.signature import node_problems
 from freqgan.config.stored import shipped_targets
 from freqgan.config.targets import TargetError, locate, parameters
-from freqgan.counts import Count
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.systems.rules import Phase
 
 
@@ -304,6 +304,67 @@ def test_widths_of_every_network_are_at_least_one() -> None:
         assert any(
             line.startswith(f"{setting}=-1: wanted at least 1") for line in nodes({"_target_": target, setting: -1})
         )
+
+
+@pytest.mark.parametrize(
+    ("target", "setting", "value", "limit"),
+    [
+        ("networks.TextGenerator", "upsamplings", -1, "at least 0"),
+        ("networks.TextGenerator", "residuals", -1, "at least 0"),
+        ("networks.MultiScaleDiscriminator", "layers", 0, "at least 1"),
+        ("networks.CoarseToFine", "enhancers", [2, -1], "at least 0"),
+        ("networks.UNet", "halvings", 0, "at least 1"),
+        ("networks.UNet", "dropout", 1.0, "less than 1"),
+        ("networks.ResNetGenerator", "blocks", -1, "at least 0"),
+        ("networks.SmallSegmenter", "halvings", 1, "at least 2"),
+        ("losses.FocalFrequencyLoss", "alpha", -1.0, "at least 0"),
+        ("losses.PerceptualLoss", "layers", {"conv1": -0.5}, "at least 0"),
+        ("text.LSTMEncoder", "max_words", 0, "at least 1"),
+        ("text.PretrainedEncoder", "max_words", 0, "at least 1"),
+        ("systems.StagedTextGAN", "captions", 0, "at least 1"),
+        ("systems.SuperResolution", "examples", 0, "at least 1"),
+        ("systems.UnpairedTranslation", "pool", -1, "at least 0"),
+        ("systems.LabelToImage", "max_instances", 0, "at least 1"),
+        ("systems.FrequencyGAN", "passes", 0, "at least 1"),
+        ("systems.FrequencyGAN", "companding", -1.0, "at least 0"),
+        ("systems.FrequencyGAN", "n_critic", 0, "at least 1"),
+        ("systems.FrequencyGAN", "every", {"r1": 0}, "at least 1"),
+        ("systems.FrequencyGAN", "weight_clip", 0.0, "greater than 0"),
+        ("systems.FrequencyGAN", "ema_halflife", -1.0, "at least 0"),
+        ("systems.FrequencyGAN", "phases", [{"optim": {"decay_from": 1.0}}], "less than 1"),
+        ("systems.Blend", "initial", 1.5, "at most 1"),
+        ("systems.SGD", "decay_from", -0.1, "at least 0"),
+        ("systems.SGD", "generator", {"lr": -1.0}, "at least 0"),
+        ("systems.Adam", "betas", [0.5, 1.0], "less than 1"),
+        ("data.DataModule", "worker_timeout", 0, "at least 1"),
+        ("data.DataModule", "crops_per_image", 0, "at least 1"),
+        ("data.DataModule", "val_fraction", 1.0, "less than 1"),
+        ("data.AlignedCrops", "scale", 0, "at least 1"),
+        ("data.DomainCrops", "zoom", 0.5, "at least 1"),
+        ("data.DomainCrops", "jitter", 1.0, "less than 1"),
+        ("data.Scenes", "gap", 1.5, "at most 1"),
+        ("data.EarthTiles", "stride", 0, "at least 1"),
+        ("data.ImageFolder", "max_pixels", 0, "at least 1"),
+        ("data.degradations.Sized", "scale", 0, "at least 1"),
+        ("data.degradations.Sometimes", "probability", 1.5, "at most 1"),
+        ("metrics.RestorationProtocol", "crop", -1, "at least 0"),
+        ("metrics.TranslationProtocol", "num_images", 1, "at least 2"),
+        ("metrics.GenerationProtocol", "kid_subset_size", 1, "at least 2"),
+        ("metrics.TextToImageProtocol", "negatives", 0, "at least 1"),
+        ("callbacks.Plateau", "patience", 0, "at least 1"),
+        ("callbacks.Equilibrium", "tolerance", 0.5, "less than 0.5"),
+        ("callbacks.Equilibrium", "images", 9, "at least 10"),
+        ("callbacks.CollapseMonitor", "count", 1, "at least 2"),
+        ("hardware.Hardware", "devices", 0, "at least 1"),
+        ("hardware.Hardware", "timeout_minutes", 0.0, "greater than 0"),
+        ("sweeps.Local", "slots", 0, "at least 1"),
+        ("sweeps.Optuna", "n_trials", 0, "at least 1"),
+    ],
+)
+def test_numbers_are_held_against_their_limits(target: str, setting: str, value: Any, limit: str) -> None:
+    lines = [line for line in nodes({"_target_": f"freqgan.{target}", setting: value}) if line.startswith(setting)]
+    assert len(lines) == 1
+    assert f": wanted {limit}" in lines[0]
 
 
 def test_signature_closes_typed_dictionaries() -> None:

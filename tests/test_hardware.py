@@ -172,22 +172,10 @@ def test_freed_memory_is_kept_for_steps_and_returned_for_pictures(
     assert heard == told
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"accelerator": "gpu"}, "hardware.accelerator=gpu, but this machine has no GPU .* use hardware=cpu"),
-        ({"devices": 0}, "hardware.devices=0 must be at least 1: set hardware.devices=auto"),
-        ({"devices": -1}, "hardware.devices=-1 must be at least 1"),
-        ({"num_nodes": 0}, "hardware.num_nodes=0 must be at least 1: set hardware.num_nodes=1"),
-        ({"threads": 0}, "hardware.threads=0 must be at least 1: set hardware.threads=null"),
-        ({"threads": -2}, "hardware.threads=-2 must be at least 1"),
-        ({"timeout_minutes": 0.0}, "hardware.timeout_minutes=0.0 must be greater than 0"),
-    ],
-)
-def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, settings: Any, message: str) -> None:
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch)
-    with pytest.raises(UserError, match=message):
-        Hardware(**settings)
+    with pytest.raises(UserError, match=r"hardware.accelerator=gpu, but this machine has no GPU .* use hardware=cpu"):
+        Hardware(accelerator="gpu")
 
 
 def test_more_gpus_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

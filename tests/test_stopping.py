@@ -142,7 +142,7 @@ def test_a_plateau_without_evaluations_is_refused(tmp_path: Path) -> None:
     assert "stop=plateau waits for evaluations, and there are none: set metrics=generation" in " ".join(output.split())
     status, output = command(["check", "stop=equilibrium", "stop.tolerance=0.7", *paths(tmp_path)], tmp_path)
     assert status == 2
-    assert "stop.tolerance=0.7 must be between 0 and 0.5" in " ".join(output.split())
+    assert "stop.tolerance=0.7: wanted less than 0.5" in " ".join(output.split())
 
 
 @pytest.mark.slow

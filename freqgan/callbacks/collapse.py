@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from freqgan.callbacks.journal import Journal
-from freqgan.errors import UserError
+from freqgan.limits import Count, NonNegative, Several
 from freqgan.systems import System
 
 log = logging.getLogger(__name__)
@@ -34,14 +34,9 @@ class CollapseMonitor(pl.Callback):
         threshold: diversity below which a generator counts as collapsed.
         count: samples, and real images of the training split, that are compared with each other.
         every_images: interval; None for a tenth of the budget.
-
-    Raises:
-        UserError: a number is out of its range.
     """
 
-    def __init__(self, *, threshold: float = 0.3, count: int = 64, every_images: int | None = None) -> None:
-        if count < 2:
-            raise UserError(f"callbacks.collapse.count={count} must be at least 2")
+    def __init__(self, *, threshold: NonNegative = 0.3, count: Several = 64, every_images: Count | None = None) -> None:
         self.threshold, self.count, self.every_images = threshold, count, every_images
         self._real: float | None = None
         self._differed = self._warned = False

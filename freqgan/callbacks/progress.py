@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from freqgan.limits import NonNegative
 from freqgan.systems import System
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ class ProgressBar(pl.Callback):
         seconds_between_lines: how often a line is written where there is no terminal.
     """
 
-    def __init__(self, *, seconds_between_lines: float = 15.0) -> None:
+    def __init__(self, *, seconds_between_lines: NonNegative = 15.0) -> None:
         self.seconds_between_lines = seconds_between_lines
         self._bar: Progress | None = None
         self._task = TaskID(0)

@@ -9,12 +9,14 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Annotated, Any, final
 
 import pytorch_lightning as pl
+from pydantic import Field
 
 from freqgan.callbacks.means import Means
 from freqgan.errors import UserError
+from freqgan.limits import Count, Share
 from freqgan.metrics import higher_is_better
 from freqgan.suggest import hint
 from freqgan.systems import System
@@ -53,16 +55,9 @@ class Plateau(StopRule):
             first one.
         patience: evaluations in succession without improvement that end the run.
         min_delta: by which share of the best value a new one has to be better to count as improvement.
-
-    Raises:
-        UserError: a number is out of its range.
     """
 
-    def __init__(self, *, metric: str | None = None, patience: int = 3, min_delta: float = 0.01) -> None:
-        lines = [f"stop.patience={patience} must be at least 1"] * (patience < 1)
-        lines += [f"stop.min_delta={min_delta} must be at least 0 and less than 1"] * (not 0 <= min_delta < 1)
-        if lines:
-            raise UserError(*lines)
+    def __init__(self, *, metric: str | None = None, patience: Count = 3, min_delta: Share = 0.01) -> None:
         self.metric, self.patience, self.min_delta = metric, patience, min_delta
         self._name, self._best, self._waited = "", math.nan, 0
 
@@ -122,17 +117,15 @@ class Equilibrium(StopRule):
         images: length of the window.
         not_before: share of the budget before which nothing counts: untrained discriminators are at 1/2 too, and those
             that rest are not asked.
-
-    Raises:
-        UserError: a number is out of its range.
     """
 
-    def __init__(self, *, tolerance: float = 0.1, images: int = 40000, not_before: float = 0.1) -> None:
-        lines = [f"stop.tolerance={tolerance} must be between 0 and 0.5"] * (not 0 < tolerance < 0.5)
-        lines += [f"stop.images={images} must be at least {TENTHS}"] * (images < TENTHS)
-        lines += [f"stop.not_before={not_before} must be at least 0 and less than 1"] * (not 0 <= not_before < 1)
-        if lines:
-            raise UserError(*lines)
+    def __init__(
+        self,
+        *,
+        tolerance: Annotated[float, Field(gt=0, lt=0.5)] = 0.1,
+        images: Annotated[int, Field(ge=TENTHS)] = 40000,
+        not_before: Share = 0.1,
+    ) -> None:
         self.tolerance, self.images, self.not_before = tolerance, images, not_before
         self._means = Means()
         self._looked_at = self._level = 0

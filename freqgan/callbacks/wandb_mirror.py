@@ -25,6 +25,7 @@ from PIL import Image
 
 from freqgan.callbacks import wandb_lineage as lineage
 from freqgan.callbacks.journal import Mirror
+from freqgan.limits import Count, Positive
 from freqgan.metrics import higher_is_better
 from freqgan.runs import Cells, RunDirectory
 
@@ -57,9 +58,9 @@ class WandbMirror(Mirror):
         entity: str | None = None,
         mode: Literal["auto", "online", "offline"] = "auto",
         checkpoints: lineage.Upload = "none",
-        table_rows: int = 16,
-        init_timeout: float = 20.0,
-        finish_timeout: float = 60.0,
+        table_rows: Count = 16,
+        init_timeout: Positive = 20.0,
+        finish_timeout: Positive = 60.0,
     ) -> None:
         self.project = project
         self.entity = entity

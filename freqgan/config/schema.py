@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from freqgan.config.targets import as_node
 from freqgan.config.wording import Problem, paths, problems
-from freqgan.counts import Count
+from freqgan.limits import Count
 
 
 def _folder_name(name: str) -> str:

@@ -165,7 +165,7 @@ def _readable(annotation: Any) -> Any:
     """The annotation with TypedDicts of typing_extensions, all that pydantic reads before Python 3.12."""
     if is_typeddict(annotation):
         make: Any = typing_extensions.TypedDict
-        fields = {name: _readable(kind) for name, kind in get_type_hints(annotation).items()}
+        fields = {name: _readable(kind) for name, kind in get_type_hints(annotation, include_extras=True).items()}
         optional = annotation.__optional_keys__
         return make(annotation.__name__, {n: NotRequired[k] if n in optional else k for n, k in fields.items()})
     if get_origin(annotation) in (Union, UnionType):

@@ -111,7 +111,7 @@ def _rules(rules: Any) -> dict[str, inspect.Parameter]:
             default=inspect.Parameter.empty if name in rules.__required_keys__ else None,
             annotation=kind,
         )
-        for name, kind in get_type_hints(rules).items()
+        for name, kind in get_type_hints(rules, include_extras=True).items()
     }
 
 

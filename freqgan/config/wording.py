@@ -36,6 +36,12 @@ WANTED = {
     "string_type": "text",
     "tuple_type": "a list",
 }
+LIMITS = {
+    "greater_than": "greater than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
 
 
 def problems(
@@ -126,8 +132,8 @@ def _wanted(error: ErrorDetails, got: Any) -> str:
         return f"one of {', '.join(choices)}" + (f", did you mean {close}?" if close else "")
     if kind in ("int_type", "int_from_float") and isinstance(got, float) and got.is_integer():
         return f"a whole number: write {int(got)}"
-    if kind in ("greater_than_equal", "less_than_equal"):
-        return f"at least {error['ctx']['ge']}" if "ge" in error["ctx"] else f"at most {error['ctx']['le']}"
+    if kind in LIMITS:
+        return f"{LIMITS[kind]} {next(iter(error['ctx'].values())):g}"
     if kind == "string_type" and isinstance(got, int | float):
         return f"text: quote it twice, '\"{show(got)}\"'"
     return WANTED.get(kind, error["msg"].removeprefix("Input should be ").removeprefix("Value error, "))

@@ -13,6 +13,7 @@ from freqgan.data.degradations import Degradation
 from freqgan.data.degradations.base import to_depth_of
 from freqgan.data.stage import Stage
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.ops.keyed_random import numpy_generator
 
 
@@ -40,14 +41,12 @@ class AlignedCrops(Stage):
     def __init__(
         self,
         *,
-        image_size: int,
-        scale: int = 1,
+        image_size: Count,
+        scale: Count = 1,
         degradation: Degradation | None = None,
         flip: bool = True,
         rotate: bool = True,
     ) -> None:
-        if scale < 1:
-            raise UserError(f"data.scale={scale} must be at least 1")
         if image_size < scale or image_size % scale:
             near = max(image_size // scale, 1) * scale
             raise UserError(

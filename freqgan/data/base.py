@@ -11,6 +11,7 @@ from freqgan.data.cache import digest
 from freqgan.data.decode import UnreadableImageError
 from freqgan.data.splits import Split
 from freqgan.errors import UserError
+from freqgan.limits import Share
 
 Sample = dict[str, Any]
 OnError = Literal["raise", "skip"]
@@ -64,7 +65,7 @@ class ImageDataset(Dataset[Sample], ABC):
         low_root: str | Path | None = None,
         root_b: str | Path | None = None,
         split: Split = "all",
-        val_fraction: float = 0.1,
+        val_fraction: Share = 0.1,
         on_error: OnError = "raise",
         cache_dir: str | Path = "~/.cache/freqgan",
     ) -> None:
@@ -73,8 +74,6 @@ class ImageDataset(Dataset[Sample], ABC):
             problems.append(f"data.image_size={list(size)}: {type(self).__name__} has squares, set one number")
         if channels not in (1, 3):
             problems.append(f"data.channels={channels} must be 1 (grey) or 3 (RGB)")
-        if not 0 <= val_fraction < 1:
-            problems.append(f"data.val_fraction={val_fraction} must be at least 0 and below 1")
         if split not in get_args(Split):
             problems.append(f"data.split={split} must be one of {', '.join(get_args(Split))}")
         if on_error not in get_args(OnError):

@@ -13,6 +13,7 @@ from freqgan.data.layouts import Fitted
 from freqgan.data.pixels import as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.errors import UserError
+from freqgan.limits import Count, NonNegative
 
 _LISTED = 10
 _log = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ class CaptionedFolder(ImageDataset, Captioned):
         self,
         *,
         layout: CaptionLayout = "folder",
-        max_pixels: int = MAX_PIXELS,
-        cache_limit_gib: float = 4.0,
+        max_pixels: Count = MAX_PIXELS,
+        cache_limit_gib: NonNegative = 4.0,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)

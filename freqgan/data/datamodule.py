@@ -18,11 +18,12 @@ from freqgan.data.domains import Domain, TwoDomains
 from freqgan.data.evaluation import chosen, converted, one_by_one
 from freqgan.data.quarantine import Quarantines
 from freqgan.data.ranges import to_signed_range
-from freqgan.data.requirements import refuse_classes, refuse_empty, refuse_unfit, settings_problems
+from freqgan.data.requirements import refuse_classes, refuse_empty, refuse_unfit, roots_problems
 from freqgan.data.splits import Split
 from freqgan.data.stage import Stage
 from freqgan.data.stream import FAILURE, FOUND, Batch, Draws, EndlessBatches, TrainingStream, training_loader
 from freqgan.errors import FreqganError, UserError
+from freqgan.limits import Count, Natural, Share
 
 
 class DataModule(pl.LightningDataModule):
@@ -64,33 +65,31 @@ class DataModule(pl.LightningDataModule):
         *,
         source: Callable[..., ImageDataset],
         image_size: int | tuple[int, int],
-        scale: int = 1,
+        scale: Count = 1,
         channels: int = 3,
-        num_classes: int | None = None,
+        num_classes: Count | None = None,
         root: str | None = None,
         low_root: str | None = None,
         root_b: str | None = None,
         val_root: str | None = None,
         val_low_root: str | None = None,
         val_root_b: str | None = None,
-        val_fraction: float = 0.1,
-        batch_size: int = 64,
-        crops_per_image: int = 1,
-        num_workers: int = 0,
-        worker_timeout: int = 600,
+        val_fraction: Share = 0.1,
+        batch_size: Count = 64,
+        crops_per_image: Count = 1,
+        num_workers: Natural = 0,
+        worker_timeout: Count = 600,
         augment: Stage | None = None,
         on_error: OnError = "raise",
         max_skipped: int | float = 0.5,
         cache_dir: str | Path = "~/.cache/freqgan",
-        seed: int = 0,
+        seed: Natural = 0,
         draws: Draws = "single",
     ) -> None:
         super().__init__()
-        least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 0), "seed": (seed, 0), "scale": (scale, 1)}
-        least |= {"crops_per_image": (crops_per_image, 1), "worker_timeout": (worker_timeout, 1)}
         roots = {"val_root": val_root, "low_root": low_root, "val_low_root": val_low_root}
         roots |= {"root_b": root_b, "val_root_b": val_root_b}
-        if problems := list(settings_problems(least, roots)):
+        if problems := list(roots_problems(roots)):
             raise UserError(*problems)
         self.source, self.root, self.val_root = source, root, val_root
         self.low_root, self.val_low_root = low_root, val_low_root

@@ -1,7 +1,10 @@
 """Crops of pictures in two domains, and one domain made of the other."""
 
+from typing import Annotated
+
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from freqgan.data.augment import is_raster
@@ -13,6 +16,7 @@ from freqgan.data.degradations.base import to_depth_of
 from freqgan.data.domains import Domain
 from freqgan.data.stage import Stage
 from freqgan.errors import UserError
+from freqgan.limits import Share
 from freqgan.ops.keyed_random import numpy_generator
 
 
@@ -33,7 +37,7 @@ class DomainCrops(Stage):
         jitter: brightness, contrast and saturation are multiplied by numbers that are at most this far from 1.
 
     Raises:
-        UserError: the degradation changes the size, or a number is out of its range.
+        UserError: the degradation changes the size, or `degraded` is no domain.
     """
 
     crops = True
@@ -46,11 +50,9 @@ class DomainCrops(Stage):
         degraded: Domain = "a",
         flip: bool = False,
         rotate: bool = False,
-        zoom: float = 1.0,
-        jitter: float = 0.0,
+        zoom: Annotated[float, Field(ge=1)] = 1.0,
+        jitter: Share = 0.0,
     ) -> None:
-        if zoom < 1 or not 0 <= jitter < 1:
-            raise UserError(f"data.augment: zoom={zoom} must be at least 1, jitter={jitter} at least 0 and less than 1")
         if degraded not in ("a", "b"):
             raise UserError(f"data.augment.degraded={degraded} must be a or b")
         if degradation is not None and degradation.scale != 1:

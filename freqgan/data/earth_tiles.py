@@ -20,6 +20,7 @@ from freqgan.data.pixels import Pixels, as_tensor, whole_pixels, write_pixels
 from freqgan.data.tile_grid import TileGrid
 from freqgan.data.world_maps import country_instances, height_classes
 from freqgan.errors import UserError
+from freqgan.limits import Count, Share
 
 _VERSION = 1
 _KINDS = ("image", "label_map", "instance_map")
@@ -53,18 +54,16 @@ class EarthTiles(ImageDataset):
         *,
         files: tuple[str, str, str, str] = ("day.jpg", "water.png", "elevation.png", "countries.geojson"),
         heights: Sequence[float] = (8, 20, 40, 80),
-        stride: int | None = None,
+        stride: Count | None = None,
         rows: tuple[float, float] = (0.0, 1.0),
         val_from: float = 0.5,
-        least_land: float = 0.0,
-        max_pixels: int = MAX_PIXELS,
+        least_land: Share = 0.0,
+        max_pixels: Count = MAX_PIXELS,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
         if list(heights) != sorted({*heights}):
             raise UserError(f"data.source.heights={list(heights)} must be in order, and none twice")
-        if not 0 <= least_land < 1:
-            raise UserError(f"data.source.least_land={least_land} must be at least 0 and below 1")
         self.grid = TileGrid(self.size, stride, (rows[0], rows[1]), val_from, self.val_fraction)
         self.files, self.heights = tuple(files), tuple(heights)
         self.least_land, self.max_pixels = least_land, max_pixels

@@ -9,6 +9,7 @@ from freqgan.data.layouts import Fitted
 from freqgan.data.pixels import Fit, as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.errors import UserError
+from freqgan.limits import Count, NonNegative
 
 
 class ImageFolder(ImageDataset):
@@ -31,7 +32,7 @@ class ImageFolder(ImageDataset):
     rectangles = True
 
     def __init__(
-        self, *, fit: Fit = "crop", max_pixels: int = MAX_PIXELS, cache_limit_gib: float = 4.0, **settings: Any
+        self, *, fit: Fit = "crop", max_pixels: Count = MAX_PIXELS, cache_limit_gib: NonNegative = 4.0, **settings: Any
     ) -> None:
         super().__init__(**settings)
         if fit not in get_args(Fit):

@@ -20,6 +20,7 @@ from freqgan.data.pixels import as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.data.splits import Split
 from freqgan.errors import UserError
+from freqgan.limits import Count, NonNegative
 from freqgan.ops.components import components
 
 _LISTED = 10
@@ -67,7 +68,7 @@ class LabelFolder(ImageDataset):
         labels: str = "labels/{name}",
         instances: str | None = None,
         splits: tuple[str, str] = ("train", "val"),
-        num_classes: int | None = None,
+        num_classes: Count | None = None,
         class_names: Sequence[str] = (),
         palette: str | None = None,
         ids: Sequence[int] | None = None,
@@ -75,8 +76,8 @@ class LabelFolder(ImageDataset):
         things: Sequence[int | str] = (),
         fit: AnyFit = "crop",
         load_size: int | tuple[int, int] | None = None,
-        max_pixels: int = MAX_PIXELS,
-        cache_limit_gib: float = 4.0,
+        max_pixels: Count = MAX_PIXELS,
+        cache_limit_gib: NonNegative = 4.0,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)

@@ -16,6 +16,7 @@ from freqgan.data.folder_listing import list_images
 from freqgan.data.pixels import Pixels, as_tensor, whole_pixels, write_pixels
 from freqgan.data.tile_grid import TileGrid
 from freqgan.errors import UserError
+from freqgan.limits import Count
 
 _log = logging.getLogger(__name__)
 
@@ -45,11 +46,11 @@ class MapTiles(ImageDataset, TwoDomains):
         self,
         *,
         files: tuple[str, str] = ("day.jpg", "night.jpg"),
-        stride: int | None = None,
+        stride: Count | None = None,
         rows: tuple[float, float] = (0.0, 1.0),
         val_from: float = 0.5,
         least_detail: float = 0.0,
-        max_pixels: int = MAX_PIXELS,
+        max_pixels: Count = MAX_PIXELS,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)

@@ -14,6 +14,7 @@ from freqgan.data.partners import low_partners
 from freqgan.data.pixels import as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.errors import UserError
+from freqgan.limits import Count, NonNegative
 
 Shape = tuple[int, ...]
 _LISTED_ERRORS = 10
@@ -41,7 +42,7 @@ class PhotoFolder(ImageDataset):
     any_size = True
 
     def __init__(
-        self, *, scale: int = 1, max_pixels: int = MAX_PIXELS, cache_limit_gib: float = 16.0, **settings: Any
+        self, *, scale: Count = 1, max_pixels: Count = MAX_PIXELS, cache_limit_gib: NonNegative = 16.0, **settings: Any
     ) -> None:
         super().__init__(**settings)
         self.scale, self.max_pixels, self.cache_limit_gib = scale, max_pixels, cache_limit_gib

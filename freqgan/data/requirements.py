@@ -8,16 +8,12 @@ from freqgan.data.splits import Split
 from freqgan.errors import UserError
 
 
-def settings_problems(numbers: Mapping[str, tuple[int, int]], roots: Mapping[str, str | None]) -> Iterator[str]:
-    """A line for each number below its least value, and for folders of one side of the split without the other's.
+def roots_problems(roots: Mapping[str, str | None]) -> Iterator[str]:
+    """A line for folders of one side of the split without the other's.
 
     Args:
-        numbers: settings with their least values.
         roots: `root`, `val_root` and the same of low images and of domain B.
     """
-    for name, (got, least) in numbers.items():
-        if got < least:
-            yield f"data.{name}={got} must be at least {least}"
     for name, kind in (("low_root", "low images"), ("root_b", "images of domain B")):
         own, val, of_val = roots[name], roots["val_root"], roots[f"val_{name}"]
         if (own and val and not of_val) or (of_val and not (own and val)):

@@ -15,6 +15,7 @@ from freqgan.data.layouts import AnyFit, Layout, layout_of, load_size_of
 from freqgan.data.pixels import as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
 from freqgan.errors import UserError
+from freqgan.limits import Count, NonNegative
 
 _log = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ class ScannedDomains(ImageDataset, TwoDomains):
         fit: AnyFit = "resize",
         load_size: int | tuple[int, int] | None = None,
         labels: Domain | None = None,
-        max_pixels: int = MAX_PIXELS,
-        cache_limit_gib: float = 4.0,
+        max_pixels: Count = MAX_PIXELS,
+        cache_limit_gib: NonNegative = 4.0,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)

@@ -20,6 +20,7 @@ from freqgan.data.scene_layout import captions as sentences_of
 from freqgan.data.scene_painting import Style, paint
 from freqgan.data.splits import belongs
 from freqgan.errors import UserError
+from freqgan.limits import Count, Natural, Probability
 from freqgan.ops.keyed_random import numpy_generator
 
 _VERSION = 1
@@ -46,23 +47,19 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
     def __init__(
         self,
         *,
-        length: int = 20_000,
+        length: Count = 20_000,
         domain: Literal["a", "b", "pair"] = "a",
-        content_seed: int = 0,
+        content_seed: Natural = 0,
         kinds: Sequence[str] | None = None,
-        gap: float = GAP,
+        gap: Probability = GAP,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        if length < 1:
-            raise UserError(f"data.source.length={length} must be at least 1")
         if domain not in ("a", "b", "pair"):
             raise UserError(f"data.source.domain={domain} must be one of a, b, pair")
         if kinds is not None and (not kinds or (strange := {*kinds} - {*SHAPES})):
             got = min(strange) if kinds else "[]"
             raise UserError(f"data.source.kinds: {got} is not some of {', '.join(SHAPES)}")
-        if not 0 <= gap <= 1:
-            raise UserError(f"data.source.gap={gap} must be from 0 to 1")
         self.length, self.domain, self.content_seed = length, domain, content_seed
         self.kinds, self.gap = SHAPES if kinds is None else tuple(kinds), gap
 

@@ -27,6 +27,7 @@ from freqgan.data.shard_files import Shard, find_shards
 from freqgan.data.splits import belongs, standing_in
 from freqgan.data.tar_index import KINDS, SUFFIX, VERSION, TarIndex, scan
 from freqgan.errors import UserError
+from freqgan.limits import Count
 
 _LISTED_ERRORS = 10
 _AT_ONCE = 8  # shards that are indexed at a time
@@ -50,7 +51,7 @@ class Shards(ImageDataset, Captioned):
 
     reads = "tar shards: set data.root=<files>, as in 'data.root=\"shards/train-{000000..000009}.tar\"'"
 
-    def __init__(self, *, max_pixels: int = MAX_PIXELS, num_classes: int | None = None, **settings: Any) -> None:
+    def __init__(self, *, max_pixels: Count = MAX_PIXELS, num_classes: Count | None = None, **settings: Any) -> None:
         super().__init__(**settings)
         self.pattern = str(settings.get("root"))
         self.max_pixels, self.num_classes = max_pixels, num_classes

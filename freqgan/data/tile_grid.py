@@ -32,8 +32,6 @@ class TileGrid:
     val_fraction: float
 
     def __post_init__(self) -> None:
-        if self.stride is not None and self.stride < 1:
-            raise UserError(f"data.source.stride={self.stride} must be at least 1")
         if not 0 <= self.rows[0] < self.rows[1] <= 1:
             raise UserError(f"data.source.rows={list(self.rows)} must be [from, to] within 0 and 1")
         if not 0 <= self.val_from <= 1 - self.val_fraction:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from freqgan.limits import NonNegative
 from freqgan.ops.global_batch import gather_rows
 
 Logits = Float[Tensor, "*shape"]
@@ -27,7 +28,7 @@ class AdversarialLoss(nn.Module, ABC):
         boundary: the logit above which an image counts as real; None where logits mean something only beside others.
     """
 
-    gradient_penalty: float = 0.0
+    gradient_penalty: NonNegative = 0.0
     relative: bool = False
     boundary: float | None = 0.0
 
@@ -159,7 +160,7 @@ class WGANGP(AdversarialLoss):
 
     boundary = None
 
-    def __init__(self, *, gradient_penalty: float = 10.0) -> None:
+    def __init__(self, *, gradient_penalty: NonNegative = 10.0) -> None:
         super().__init__()
         self.gradient_penalty = gradient_penalty
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
+from freqgan.limits import Count, NonNegative
 from freqgan.ops.global_batch import gather_rows
 
 AverageSpectrum = Literal["none", "complex", "magnitude"]
@@ -22,8 +23,8 @@ def focal_frequency(
     fake: Float[Tensor, "b c h w"],
     real: Float[Tensor, "b c h w"],
     *,
-    alpha: float = 1.0,
-    patch_factor: int = 1,
+    alpha: NonNegative = 1.0,
+    patch_factor: Count = 1,
     average_spectrum: AverageSpectrum = "none",
     log_matrix: bool = False,
     batch_matrix: bool = False,
@@ -71,21 +72,13 @@ class FocalFrequencyLoss(nn.Module):
     def __init__(
         self,
         *,
-        alpha: float = 1.0,
-        patch_factor: int = 1,
+        alpha: NonNegative = 1.0,
+        patch_factor: Count = 1,
         average_spectrum: AverageSpectrum = "none",
         log_matrix: bool = False,
         batch_matrix: bool = False,
     ) -> None:
         super().__init__()
-        limits = {"alpha": (alpha, 0), "patch_factor": (patch_factor, 1)}
-        wrong = [
-            f"{name}={value} of the focal frequency loss is below {least}: set {name}={least} or more"
-            for name, (value, least) in limits.items()
-            if value < least
-        ]
-        if wrong:
-            raise UserError(*wrong)
         self.alpha = alpha
         self.patch_factor = patch_factor
         self.average_spectrum: AverageSpectrum = average_spectrum

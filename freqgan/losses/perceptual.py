@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from freqgan.errors import UserError
 from freqgan.features import FeatureNetwork
+from freqgan.limits import Count, NonNegative
 
 Features = Mapping[str, Float[Tensor, "b *shape"]]
 
@@ -48,14 +49,12 @@ class PerceptualLoss(nn.Module):
         UserError: a layer that the network does not have or that is no activation, none, or a number out of range.
     """
 
-    def __init__(self, network: FeatureNetwork, *, layers: dict[str, float], min_side: int = 32) -> None:
+    def __init__(self, network: FeatureNetwork, *, layers: dict[str, NonNegative], min_side: Count = 32) -> None:
         super().__init__()
         if not layers or set(layers) - set(network.activations):
             got = ", ".join(name for name in layers if name not in network.activations) or "none"
             there = ", ".join(network.activations)
             raise UserError(f"model.perceptual.layers: got {got}, set it to weights of some of {there}")
-        if min_side < 1:
-            raise UserError(f"model.perceptual.min_side={min_side} must be at least 1")
         self.network = network
         self.layers = dict(layers)
         self.min_side = min_side

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from freqgan.errors import DivergedError, UserError
 from freqgan.features import EfficientNetLite0, FeatureNetwork
+from freqgan.limits import Count, Several
 from freqgan.metrics import ranks
 from freqgan.metrics.confusion import segmentation_scores
 from freqgan.metrics.eight_bit import to_eight_bit
-from freqgan.metrics.limits import refuse_small
 from freqgan.metrics.perceptual import perceptual_distance
 from freqgan.metrics.real_cache import cache_file, keep, restore
 from freqgan.metrics.segmentation import JudgeSegmenter, confusion_on_real
@@ -88,20 +88,14 @@ class LabelToImageProtocol:
         self,
         features: FeatureNetwork,
         *,
-        num_images: int | None = None,
+        num_images: Several | None = None,
         judge_run: str | None = None,
         perceptual: EfficientNetLite0 | None = None,
-        looks: int = 2,
-        kid_subsets: int = 10,
-        kid_subset_size: int = 1000,
+        looks: Several = 2,
+        kid_subsets: Count = 10,
+        kid_subset_size: Several = 1000,
         judge: JudgeSegmenter | None = None,
     ) -> None:
-        refuse_small(
-            num_images=(num_images, 2),
-            looks=(looks, 2),
-            kid_subsets=(kid_subsets, 1),
-            kid_subset_size=(kid_subset_size, 2),
-        )
         self.features, self.num_images, self.perceptual, self.looks = features, num_images, perceptual, looks
         self.kid_subsets, self.kid_subset_size, self.judge = kid_subsets, kid_subset_size, judge
 

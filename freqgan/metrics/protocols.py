@@ -11,6 +11,7 @@ from torch import Tensor
 
 from freqgan.errors import DivergedError, UserError
 from freqgan.features import FeatureNetwork
+from freqgan.limits import Count, Several
 from freqgan.metrics import ranks
 from freqgan.metrics.eight_bit import to_eight_bit
 from freqgan.metrics.limits import refuse_small
@@ -82,17 +83,13 @@ class GenerationProtocol:
         *,
         num_images: int = 1000,
         num_real: int | None = None,
-        batch_size: int = 100,
-        k: int = 5,
-        kid_subsets: int = 10,
-        kid_subset_size: int = 1000,
+        batch_size: Count = 100,
+        k: Count = 5,
+        kid_subsets: Count = 10,
+        kid_subset_size: Several = 1000,
     ) -> None:
         refuse_small(
-            k=(k, 1),
-            batch_size=(batch_size, 1),
             num_images=(num_images, k + 1),
-            kid_subsets=(kid_subsets, 1),
-            kid_subset_size=(kid_subset_size, 2),
             num_real=(num_real, k + 1),
         )
         self.features = features

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from freqgan.errors import DivergedError, UserError
 from freqgan.features import EfficientNetLite0
+from freqgan.limits import Count, Natural
 from freqgan.metrics import ranks
 from freqgan.metrics.crop_sheets import save_crops
 from freqgan.metrics.eight_bit import to_levels
 from freqgan.metrics.full_reference import psnr
 from freqgan.metrics.likeness import Likeness, Scores
-from freqgan.metrics.limits import refuse_small
 from freqgan.metrics.perceptual import LPIPS
 from freqgan.metrics.real_cache import cache_file, read, write
 from freqgan.ops.global_batch import rank, world_size
@@ -57,11 +57,10 @@ class RestorationProtocol:
         features: EfficientNetLite0 | None = None,
         *,
         lpips: Literal["alex", "vgg"] | None = None,
-        crop: int | None = None,
-        num_images: int | None = None,
+        crop: Natural | None = None,
+        num_images: Count | None = None,
         crops: str | None = None,
     ) -> None:
-        refuse_small(crop=(crop, 0), num_images=(num_images, 1))
         self.features, self.crop, self.num_images, self.crops = features, crop, num_images, crops
         self.lpips = None if lpips is None else LPIPS(lpips)
         self.likeness = Likeness(features, self.lpips)

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from freqgan.errors import DivergedError, UserError
+from freqgan.limits import Several
 from freqgan.metrics import ranks
 from freqgan.ops.captions import wording
 from freqgan.ops.global_batch import rank, world_size
@@ -41,9 +42,7 @@ class RetrievalProtocol:
     KIND = "retrieval"
     split: Literal["train", "val"] = "val"
 
-    def __init__(self, *, num_images: int | None = None) -> None:
-        if num_images is not None and num_images < 2:
-            raise UserError(f"metrics.num_images={num_images} must be at least 2, or null for the whole split")
+    def __init__(self, *, num_images: Several | None = None) -> None:
         self.num_images = num_images
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, Literal, final
 import torch
 from torch import Tensor
 
-from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.metrics import ranks
 from freqgan.metrics.confusion import class_ious, confusion, segmentation_scores
 from freqgan.metrics.eight_bit import to_eight_bit
@@ -90,9 +90,7 @@ class SegmentationProtocol:
     KIND = "segmentation"
     split: Literal["train", "val"] = "val"
 
-    def __init__(self, *, num_images: int | None = None) -> None:
-        if num_images is not None and num_images < 1:
-            raise UserError(f"metrics.num_images={num_images} must be at least 1, or null for the whole split")
+    def __init__(self, *, num_images: Count | None = None) -> None:
         self.num_images = num_images
 
     @property

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from freqgan.errors import DivergedError, UserError
 from freqgan.features import CLIP, FeatureNetwork
+from freqgan.limits import Count, Several
 from freqgan.metrics import ranks
 from freqgan.metrics.caption_judge import CaptionJudge, Verdict, means, on_real
 from freqgan.metrics.clip_score import CLIPScore
 from freqgan.metrics.eight_bit import to_eight_bit
-from freqgan.metrics.limits import refuse_small
 from freqgan.metrics.protocols import first_images
 from freqgan.metrics.r_precision import JudgeEncoders, RPrecision
 from freqgan.metrics.real_cache import cache_file, keep, restore
@@ -92,25 +92,17 @@ class TextToImageProtocol:
         self,
         features: FeatureNetwork,
         *,
-        num_images: int = 1000,
-        num_real: int | None = None,
-        batch_size: int = 50,
-        kid_subsets: int = 10,
-        kid_subset_size: int = 1000,
+        num_images: Several = 1000,
+        num_real: Several | None = None,
+        batch_size: Count = 50,
+        kid_subsets: Count = 10,
+        kid_subset_size: Several = 1000,
         judge_run: str | None = None,
-        negatives: int = 99,
+        negatives: Count = 99,
         scenes: CaptionJudge | None = None,
         clip: str | None = None,
         judge: JudgeEncoders | None = None,
     ) -> None:
-        refuse_small(
-            num_images=(num_images, 2),
-            num_real=(num_real, 2),
-            batch_size=(batch_size, 1),
-            kid_subsets=(kid_subsets, 1),
-            kid_subset_size=(kid_subset_size, 2),
-            negatives=(negatives, 1),
-        )
         self.features, self.num_images, self.num_real, self.batch_size = features, num_images, num_real, batch_size
         self.kid_subsets, self.kid_subset_size, self.judge = kid_subsets, kid_subset_size, judge
         given = [

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from freqgan.errors import DivergedError, UserError
 from freqgan.features import EfficientNetLite0, FeatureNetwork
+from freqgan.limits import Count, Several
 from freqgan.metrics import ranks
 from freqgan.metrics.colour_shift import colour_moments, colour_shift
 from freqgan.metrics.eight_bit import to_eight_bit, to_levels
 from freqgan.metrics.likeness import Likeness, Scores
-from freqgan.metrics.limits import refuse_small
 from freqgan.metrics.perceptual import LPIPS
 from freqgan.metrics.real_cache import cache_file, read, write
 from freqgan.ops.global_batch import rank, world_size
@@ -76,11 +76,10 @@ class TranslationProtocol:
         perceptual: EfficientNetLite0 | None = None,
         *,
         lpips: Literal["alex", "vgg"] | None = None,
-        num_images: int | None = None,
-        kid_subsets: int = 10,
-        kid_subset_size: int = 1000,
+        num_images: Several | None = None,
+        kid_subsets: Count = 10,
+        kid_subset_size: Several = 1000,
     ) -> None:
-        refuse_small(num_images=(num_images, 2), kid_subsets=(kid_subsets, 1), kid_subset_size=(kid_subset_size, 2))
         self.features, self.num_images = features, num_images
         self.likeness = Likeness(perceptual, None if lpips is None else LPIPS(lpips))
         self.kid_subsets, self.kid_subset_size = kid_subsets, kid_subset_size

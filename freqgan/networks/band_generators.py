@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from freqgan.counts import Count
+from freqgan.limits import Count
 from freqgan.networks.band_gans import BandGAN
 from freqgan.networks.joined_bands import context_channels, context_image, parted_bands
 from freqgan.networks.resting import resting

@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.counts import Count
 from freqgan.errors import UserError
+from freqgan.limits import Count, Natural
 from freqgan.networks.folding_convolution import FoldingConv2d
 from freqgan.networks.super_resolver import SuperResolver
 from freqgan.networks.upsampling import Upsampler, Upsampling
@@ -121,7 +121,7 @@ class BranchSR(SuperResolver):
         arrangement: Literal["parallel", "series"] = "parallel",
         fused_channels: Count = 64,
         image_channels: Count | Sequence[Count] = 64,
-        image_layers: int = 1,
+        image_layers: Natural = 1,
         upsampler: Upsampler = "pixel_shuffle",
         link: Literal["upsampled_features", "branch_output"] = "upsampled_features",
         start: Literal["bicubic", "plain"] = "bicubic",
@@ -133,7 +133,7 @@ class BranchSR(SuperResolver):
         heads = _one_each(image_channels, len(scales))
         numbers = {"channels": (widths, "kernel", len(kernels)), "dilations": (spread, "dilated layer", dilated)}
         numbers["image_channels"] = (heads, "scale", len(scales))
-        if lines := list(_problems(kernels, layers, image_layers, numbers)):
+        if lines := list(_problems(kernels, layers, numbers)):
             raise UserError(*lines)
         self.in_series, self.starts_bicubic = arrangement == "series", start == "bicubic"
         self.images_join = link == "branch_output"
@@ -225,7 +225,6 @@ def _dilation_of_each(layers: Sequence[Layer], spread: Sequence[int]) -> list[in
 def _problems(
     kernels: Sequence[int],
     layers: Sequence[Layer],
-    image_layers: int,
     numbers: Mapping[str, tuple[list[int], str, int]],
 ) -> Iterator[str]:
     """A line for each setting that no network can be built from.
@@ -244,5 +243,3 @@ def _problems(
     dilations = numbers["dilations"][0]
     if any(dilation < 2 for dilation in dilations):
         yield f"{path}.dilations={dilations} must be at least 2; a layer without dilation is named conv"
-    if image_layers < 0:
-        yield f"{path}.image_layers={image_layers} must be at least 0"

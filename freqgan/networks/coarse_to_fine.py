@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from freqgan.blocks import ResidualBlock
 from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
-from freqgan.counts import Count
 from freqgan.errors import UserError
+from freqgan.limits import Count, Natural
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.global_generator import GlobalGenerator
 from freqgan.networks.instance_encoder import InstanceEncoder
@@ -83,7 +83,7 @@ class CoarseToFine(nn.Module):
         encoder: Callable[[], InstanceEncoder] | None = None,
         in_channels: Count,
         out_channels: Count = 3,
-        enhancers: Sequence[int] = (3,),
+        enhancers: Sequence[Natural] = (3,),
         norm: Norm = "instance",
     ) -> None:
         super().__init__()

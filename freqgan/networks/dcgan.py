@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, DoublingConv2d, GroupedLinear, HalvingConv2d, InstanceNorm2d, spectral_norm
-from freqgan.counts import Count
+from freqgan.limits import Count, Natural
 from freqgan.networks.halving import Size, halvings, widths
 
 Norm = Literal["batch", "instance", "group", "spectral", "none"]
@@ -124,12 +124,12 @@ class DCGANGenerator(nn.Module):
         latent_dim: Count,
         out_channels: Count,
         image_size: Size,
-        context_channels: int = 0,
+        context_channels: Natural = 0,
         count: int = 1,
         combine: Combine = "concat",
         channels: Count = 64,
         max_channels: Count = 512,
-        smallest: int = 4,
+        smallest: Count = 4,
         norm: Literal["batch", "instance", "group", "none"] = "batch",
         head: Literal["tanh", "linear"] = "tanh",
     ) -> None:
@@ -218,10 +218,10 @@ class DCGANDiscriminator(nn.Module):
         *,
         in_channels: Count | Sequence[Count],
         image_size: Size,
-        condition_dim: int = 0,
+        condition_dim: Natural = 0,
         channels: Count = 64,
         max_channels: Count = 512,
-        smallest: int = 4,
+        smallest: Count = 4,
         norm: Norm = "batch",
     ) -> None:
         super().__init__()

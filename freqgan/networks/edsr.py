@@ -9,7 +9,7 @@ from typing import final
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.counts import Count
+from freqgan.limits import Count
 from freqgan.networks.super_resolver import SuperResolver
 from freqgan.networks.upsampling import Upsampling
 

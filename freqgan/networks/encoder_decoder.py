@@ -13,10 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import DoublingConv2d
-from freqgan.counts import Count
+from freqgan.limits import Count
 from freqgan.networks.dcgan import Doubling, Halving, initialize
 from freqgan.networks.halving import widths
-from freqgan.networks.translator import Translator, refuse_fewer, shorter_side
+from freqgan.networks.translator import Translator, shorter_side
 
 CENTRE = 4  # pixels of its side, as of the smallest map of DCGAN
 
@@ -44,12 +44,11 @@ class EncoderDecoder(Translator):
         in_channels: Count = 3,
         out_channels: Count = 3,
         image_size: int | Sequence[int] = 64,
-        halvings: int | None = None,
+        halvings: Count | None = None,
         channels: Count = 64,
         max_channels: Count = 512,
         norm: Literal["batch", "instance", "group", "none"] = "batch",
     ) -> None:
-        refuse_fewer(1, halvings=halvings)
         if halvings is None:
             halvings = max((shorter_side(image_size) // CENTRE).bit_length() - 1, 1)
         super().__init__(stride=2**halvings, least=2 * 2**halvings, whole=norm in ("instance", "group"))

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from freqgan.blocks import ResidualBlock
 from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
-from freqgan.counts import Count
+from freqgan.limits import Count, Natural
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.halving import widths
-from freqgan.networks.translator import Translator, refuse_fewer
+from freqgan.networks.translator import Translator
 
 
 @final
@@ -45,12 +45,10 @@ class GlobalGenerator(Translator):
         out_channels: Count = 3,
         channels: Count = 64,
         max_channels: Count = 1024,
-        halvings: int = 4,
-        blocks: int = 9,
+        halvings: Count = 4,
+        blocks: Natural = 9,
         norm: Norm = "instance",
     ) -> None:
-        refuse_fewer(1, halvings=halvings)
-        refuse_fewer(0, blocks=blocks)
         super().__init__(stride=2**halvings, least=2 ** (halvings + 1), whole=norm == "instance")
         width = widths(halvings + 1, channels=channels, max_channels=max_channels)
         layers = normalized(same_size(in_channels, width[0], 7), width[0], norm)

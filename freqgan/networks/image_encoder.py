@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, HalvingConv2d, HalvingResidual
-from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.features import FeatureNetwork
+from freqgan.limits import Count
 from freqgan.networks.halving import widths
 
 
@@ -30,7 +30,7 @@ class ImageEncoder(nn.Module, ABC):
         dim: length of the vectors.
     """
 
-    dim: int
+    dim: Count
 
     @abstractmethod
     def forward(self, images: Float[Tensor, "b k h w"]) -> ImageFeatures:
@@ -68,7 +68,7 @@ class ResidualImageEncoder(ImageEncoder):
         in_channels: Count = 3,
         channels: Count = 32,
         max_channels: Count = 256,
-        region_side: int = 8,
+        region_side: Count = 8,
     ) -> None:
         super().__init__()
         if not 2 <= region_side <= image_size // 2:
@@ -117,7 +117,7 @@ class PretrainedImageEncoder(ImageEncoder):
     """
 
     def __init__(
-        self, network: FeatureNetwork, *, dim: int = 256, region_layer: str = "stage5", region_channels: Count = 112
+        self, network: FeatureNetwork, *, dim: Count = 256, region_layer: str = "stage5", region_channels: Count = 112
     ) -> None:
         super().__init__()
         if region_layer not in network.layers[:-1]:

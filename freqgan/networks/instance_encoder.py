@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from freqgan.blocks.residual import Norm
-from freqgan.counts import Count
+from freqgan.limits import Count, Natural
 from freqgan.networks.global_generator import GlobalGenerator
 from freqgan.ops.instances import instance_means
 
@@ -39,11 +39,11 @@ class InstanceEncoder(nn.Module):
         self,
         *,
         in_channels: Count = 3,
-        num_classes: int = 1,
+        num_classes: Count = 1,
         features: Count = 3,
         clusters: Count = 10,
         channels: Count = 16,
-        halvings: int = 4,
+        halvings: Natural = 4,
         norm: Norm = "instance",
     ) -> None:
         super().__init__()

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, InstanceNorm2d, spectral_norm
-from freqgan.counts import Count
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.halving import widths
 from freqgan.ops.pyramid import pyramid
@@ -34,7 +34,7 @@ class PatchLayers(nn.Module):
         norm: see `MultiScaleDiscriminator`.
     """
 
-    def __init__(self, *, in_channels: int, channels: int, max_channels: int, layers: int, norm: Norm) -> None:
+    def __init__(self, *, in_channels: int, channels: int, max_channels: int, layers: Count, norm: Norm) -> None:
         super().__init__()
         width = widths(layers + 1, channels=channels, max_channels=max_channels)
         self.layers = nn.ModuleList([_layer(in_channels, width[0], 2, "spectral" if norm == "spectral" else "none")])
@@ -73,7 +73,7 @@ class MultiScaleDiscriminator(nn.Module):
         *,
         in_channels: Count = 3,
         scales: Count = 3,
-        layers: int = 3,
+        layers: Count = 3,
         channels: Count = 64,
         max_channels: Count = 512,
         norm: Norm = "instance",

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, HalvingConv2d, InstanceNorm2d, spectral_norm
-from freqgan.counts import Count
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.networks.dcgan import initialize
 
 ReceptiveField = Literal[1, 16, 34, 70, 142, 286]

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import spectral_norm
-from freqgan.counts import Count
 from freqgan.errors import UserError
+from freqgan.limits import Count, Natural
 from freqgan.networks.dcgan import Norm, initialize, normalization
 from freqgan.networks.halving import Size, widths
 
@@ -73,7 +73,7 @@ class PoolingDiscriminator(nn.Module):
         *,
         in_channels: Count | Sequence[Count],
         image_size: Size,
-        condition_dim: int = 0,
+        condition_dim: Natural = 0,
         convolutions: Sequence[int] = (1, 1, 1),
         pooling: Pooling = "average",
         branches: Sequence[int] = (3,),

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from freqgan.blocks import ResidualBlock
 from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
-from freqgan.counts import Count
+from freqgan.limits import Count, Natural
 from freqgan.networks.dcgan import initialize
-from freqgan.networks.translator import Translator, refuse_fewer, shorter_side
+from freqgan.networks.translator import Translator, shorter_side
 
 
 @final
@@ -40,10 +40,9 @@ class ResNetGenerator(Translator):
         out_channels: Count = 3,
         image_size: int | Sequence[int] = 256,
         channels: Count = 64,
-        blocks: int | None = None,
+        blocks: Natural | None = None,
         norm: Norm = "instance",
     ) -> None:
-        refuse_fewer(0, blocks=blocks)
         super().__init__(stride=4, least=8, whole=norm == "instance")
         layers = normalized(same_size(in_channels, channels, 7), channels, norm)
         for width in (channels, 2 * channels):

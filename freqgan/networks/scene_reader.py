@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import HalvingConv2d
-from freqgan.counts import Count
+from freqgan.limits import Count
 
 SIDE = 64  # pixels that images are resized to
 CELLS = 16  # along a side

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, HalvingConv2d, HalvingResidual
-from freqgan.counts import Count
+from freqgan.limits import Count, Several
 from freqgan.networks.halving import widths
 from freqgan.networks.segmentation import SegmentationNetwork
 from freqgan.ops.padding import continued
@@ -36,12 +36,12 @@ class SmallSegmenter(SegmentationNetwork):
     def __init__(
         self,
         *,
-        num_classes: int,
+        num_classes: Count,
         in_channels: Count = 3,
         channels: Count = 24,
         max_channels: Count = 192,
-        halvings: int = 5,
-        pyramid: int = 48,
+        halvings: Several = 5,
+        pyramid: Count = 48,
     ) -> None:
         super().__init__()
         self.stride = 2**halvings

@@ -10,8 +10,8 @@ from typing import Literal, final
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.counts import Count
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.networks.super_resolver import SuperResolver
 from freqgan.ops.color import rgb_to_ycbcr
 from freqgan.ops.resample import resize

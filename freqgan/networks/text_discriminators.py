@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, HalvingConv2d, spectral_norm
-from freqgan.counts import Count
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.networks.text_stages import initialize
 
 Norm = Literal["batch", "spectral"]

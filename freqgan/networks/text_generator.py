@@ -11,8 +11,8 @@ from typing import Literal, final
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from freqgan.counts import Count
 from freqgan.errors import UserError
+from freqgan.limits import Count, Natural
 from freqgan.networks.text_fusion import Fusion
 from freqgan.networks.text_stages import FirstStage, NextStage, SentenceCode, StageInput, StageOutput, initialize
 
@@ -52,13 +52,13 @@ class TextGenerator(nn.Module):
         image_size: int = 256,
         image_channels: Count = 3,
         latent_dim: Count = 100,
-        upsamplings: int = 3,
+        upsamplings: Natural = 3,
         channels: Count | Sequence[Count] = 32,
-        residuals: int = 2,
+        residuals: Natural = 2,
         conditions: Sequence[Condition] = ("none", "sentence", "words"),
         fusion: Fusion = "attention",
         stage_input: StageInput = "hidden_features",
-        augmentation: int = 0,
+        augmentation: Natural = 0,
     ) -> None:
         super().__init__()
         width = (channels,) * 3 if isinstance(channels, int) else tuple(channels)

@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d
-from freqgan.counts import Count
 from freqgan.errors import UserError
 from freqgan.features.released import ReleasedFile
+from freqgan.limits import Count
 from freqgan.networks.segmentation import SegmentationNetwork
 from freqgan.ops.global_batch import world_size
 from freqgan.suggest import hint
@@ -35,7 +35,7 @@ class TorchvisionSegmenter(SegmentationNetwork):
     """
 
     def __init__(
-        self, *, num_classes: int, name: str, pretrained: Pretrained = "whole", in_channels: Count = 3
+        self, *, num_classes: Count, name: str, pretrained: Pretrained = "whole", in_channels: Count = 3
     ) -> None:
         super().__init__()
         if in_channels not in (1, 3):

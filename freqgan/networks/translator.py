@@ -7,7 +7,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.errors import UserError
 from freqgan.ops.padding import continued
 
 
@@ -72,13 +71,6 @@ def reach(network: nn.Module, stride: int) -> int:
 def _of_rows(size: int | str | tuple[int, ...]) -> int:
     """A layer's kernel, stride or padding, which is as large for columns."""
     return int(size[0] if isinstance(size, tuple) else size)
-
-
-def refuse_fewer(least: int, **counts: int | None) -> None:
-    """Raises a UserError for a count of layers below its least value; None is no setting."""
-    for name, value in counts.items():
-        if value is not None and value < least:
-            raise UserError(f"model.generator: {name}={value} must be at least {least}")
 
 
 def shorter_side(image_size: int | Sequence[int]) -> int:

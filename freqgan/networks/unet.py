@@ -15,11 +15,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import BatchNorm2d, DoublingConv2d, HalvingConv2d
-from freqgan.counts import Count
-from freqgan.errors import UserError
+from freqgan.limits import Count, Share
 from freqgan.networks.dcgan import initialize, normalization
 from freqgan.networks.halving import widths
-from freqgan.networks.translator import Translator, refuse_fewer, shorter_side
+from freqgan.networks.translator import Translator, shorter_side
 
 Norm = Literal["batch", "instance", "none"]
 Kernel = Literal[3, 4, 5]
@@ -66,18 +65,15 @@ class UNet(Translator):
         in_channels: Count = 3,
         out_channels: Count = 3,
         image_size: int | Sequence[int] = 256,
-        halvings: int | None = None,
+        halvings: Count | None = None,
         channels: Count = 64,
         max_channels: Count = 512,
         kernel: Kernel = 4,
         outer_kernel: Kernel | None = None,
         norm: Norm = "batch",
-        dropout: float = 0.5,
+        dropout: Share = 0.5,
         at_test: Literal["as_in_training", "fixed"] = "as_in_training",
     ) -> None:
-        refuse_fewer(1, halvings=halvings)
-        if not 0 <= dropout < 1:
-            raise UserError(f"model.generator: dropout={dropout} must be at least 0 and below 1")
         if halvings is None:
             halvings = min(max(shorter_side(image_size).bit_length() - 1, 1), MOST_HALVINGS)
         kept = at_test == "as_in_training"

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import spectral_norm
-from freqgan.counts import Count
+from freqgan.limits import Count
 from freqgan.networks.dcgan import normalization
 from freqgan.networks.halving import widths
 

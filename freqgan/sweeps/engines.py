@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, final
 
 from freqgan.errors import UserError
+from freqgan.limits import Count, NonNegative, Positive
 from freqgan.sweeps.processes import Child, Command, Handle, execute, fork, spawn, wait
 
 KILLED = -9
@@ -29,9 +30,7 @@ class Engine(ABC):
         UserError: `slots` is below 1.
     """
 
-    def __init__(self, *, slots: int) -> None:
-        if slots < 1:
-            raise UserError(f"sweep.engine.slots={slots} must be at least 1")
+    def __init__(self, *, slots: Count) -> None:
         self.slots = slots
 
     def open(self, folder: Path) -> None:  # noqa: B027 (nothing to do is a fine answer)
@@ -60,7 +59,7 @@ class Local(Engine):
     """
 
     def __init__(
-        self, *, slots: int = 1, start: Literal["fork", "fresh"] = "fork", devices: Sequence[int] | None = None
+        self, *, slots: Count = 1, start: Literal["fork", "fresh"] = "fork", devices: Sequence[int] | None = None
     ) -> None:
         super().__init__(slots=slots)
         self.devices = devices
@@ -95,7 +94,7 @@ class Submitit(Engine):
     def __init__(
         self,
         *,
-        slots: int = 16,
+        slots: Count = 16,
         cluster: Literal["slurm", "local"] = "slurm",
         parameters: dict[str, Any] | None = None,
     ) -> None:
@@ -184,7 +183,9 @@ class Ray(Engine):
         UserError: ray is not installed, or there is no such cluster.
     """
 
-    def __init__(self, *, slots: int = 16, address: str | None = None, cpus: float = 1.0, gpus: float = 0.0) -> None:
+    def __init__(
+        self, *, slots: Count = 16, address: str | None = None, cpus: Positive = 1.0, gpus: NonNegative = 0.0
+    ) -> None:
         super().__init__(slots=slots)
         self.ray = needed("ray", "ray")
         self.address, self.cpus, self.gpus = address, cpus, gpus

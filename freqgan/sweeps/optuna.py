@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 
 from freqgan.config.sweeping import SweepCommand, assignment, typed
 from freqgan.errors import UserError
+from freqgan.limits import Count, Natural
 from freqgan.runs.directory import RunDirectory
 from freqgan.suggest import hint
 from freqgan.sweeps.engines import needed
@@ -38,22 +39,20 @@ class Optuna(Search):
         seed: of the proposals.
 
     Raises:
-        UserError: optuna is not installed, or `n_trials` is below 1.
+        UserError: optuna is not installed.
     """
 
     def __init__(
         self,
         *,
-        n_trials: int,
+        n_trials: Count,
         metric: str,
         direction: Literal["minimize", "maximize"] = "minimize",
         sampler: Callable[..., Any],
         pruner: Any = None,
         start: Sequence[Mapping[str, Any]] = (),
-        seed: int = 1,
+        seed: Natural = 1,
     ) -> None:
-        if n_trials < 1:
-            raise UserError(f"sweep.search.n_trials={n_trials} must be at least 1")
         self.optuna = needed("optuna", "optuna")
         self.optuna.logging.set_verbosity(self.optuna.logging.WARNING)
         self.total, self.metric, self.direction = n_trials, metric, direction

@@ -5,6 +5,7 @@ from typing import Any, Literal, cast
 
 from torch import nn
 
+from freqgan.limits import Count, NonNegative, Probability
 from freqgan.losses import FocalFrequencyLoss
 from freqgan.networks.band_gans import Cascade, Grouping, Scope
 from freqgan.networks.band_generators import Bounded
@@ -52,7 +53,7 @@ class Design(Rules, total=False):
         focal_frequency: the loss that `terms.generator.focal_frequency` weights.
     """
 
-    latent_dim: int
+    latent_dim: Count
     noise: Literal["orthogonal", "independent"]
     gans: Grouping
     low_bands: Literal["every", "coarsest"]
@@ -65,11 +66,11 @@ class Design(Rules, total=False):
     cascade_gradient: bool
     cascade_discriminator: bool
     cascade_real: RealContext
-    passes: int
+    passes: Count
     training_order: Order
-    training_switch: float
+    training_switch: Probability
     band_scale: Statistic
-    companding: float
+    companding: NonNegative
     bounded: Bounded
     r1_scaling: Literal["none", "size"]
     features: FeatureReading | None

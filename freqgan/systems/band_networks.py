@@ -73,10 +73,6 @@ def connected_gans(transform: Transform, bands: UnitScale, design: Design) -> li
         UserError: settings that contradict each other.
     """
     stale = design["cascade_iteration"] == "step"
-    if design["passes"] < 1:
-        raise UserError(f"model.passes={design['passes']} must be at least 1")
-    if design["companding"] < 0:
-        raise UserError(f"model.companding={design['companding']} must be at least 0, which is none; 255 is usual")
     if design["companding"] and design["bounded"] == "image":
         raise UserError(
             f"model.companding={design['companding']} would blow up high bands that model.bounded=image leaves "

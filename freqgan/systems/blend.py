@@ -15,6 +15,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
+from freqgan.limits import Count, Probability
 from freqgan.ops.keyed_random import torch_generator
 from freqgan.systems.base import System
 
@@ -32,7 +33,7 @@ class Blend:
         num_classes: classes, for `alpha=per_class`.
 
     Raises:
-        UserError: α or its classes are out of range, or the generator is no model's partial config.
+        UserError: no classes for α, or the generator is no model's partial config.
     """
 
     def __init__(
@@ -41,11 +42,9 @@ class Blend:
         generator: Callable[..., Any] | None = None,
         enabled: bool = True,
         alpha: Literal["global", "per_class"] = "global",
-        initial: float = 0.5,
-        num_classes: int | None = None,
+        initial: Probability = 0.5,
+        num_classes: Count | None = None,
     ) -> None:
-        if not 0 <= initial <= 1:
-            raise UserError(f"model.blend.initial={initial} must lie between 0 and 1")
         if enabled and alpha == "per_class" and not num_classes:
             raise UserError("model.blend.alpha=per_class needs the number of classes: set model.blend.num_classes")
         if enabled and not isinstance(generator, partial):

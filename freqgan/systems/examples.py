@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from freqgan.data.ranges import to_bytes, to_signed_range
-from freqgan.errors import UserError
 
 
 @final
@@ -21,18 +20,13 @@ class Examples(nn.Module):
     """The middle of each of the first validation samples, in buffers.
 
     Args:
-        count: how many are kept at most.
+        count: how many are kept at most, one or more.
         shapes: (c, h, w) or (h, w) of what is kept, by its name in a sample. Names that begin with `image` are images,
             kept in 8 bits; everything else is labels.
-
-    Raises:
-        UserError: none is to be kept.
     """
 
     def __init__(self, count: int, shapes: Mapping[str, tuple[int, ...]]) -> None:
         super().__init__()
-        if count < 1:
-            raise UserError(f"model.examples={count} must be at least 1")
         self.count = count
         self.shapes = dict(shapes)
         for name, shape in shapes.items():

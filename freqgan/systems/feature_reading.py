@@ -14,6 +14,7 @@ from torch import Tensor
 from freqgan.data.single_image import read_image
 from freqgan.errors import UserError
 from freqgan.features import FeatureNetwork
+from freqgan.limits import Count
 from freqgan.losses import FeatureStatistics
 from freqgan.networks.band_generators import REFERENCES
 
@@ -42,7 +43,7 @@ class FeatureReading:
         *,
         use: Literal["none", "feature_loss", "condition", "discriminator_input"] = "none",
         layers: Sequence[str] | None = None,
-        condition_dim: int = 64,
+        condition_dim: Count = 64,
     ) -> None:
         if network is None and use != "none":
             raise UserError(f"model.features.use={use} needs a network: set model/features=efficientnet_lite0 or vgg19")

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from freqgan.errors import UserError
 from freqgan.ops.global_batch import gather_rows, rank, world_size
 from freqgan.systems.rules import Rows
 
@@ -22,17 +21,12 @@ class ImagePool(nn.Module):
 
     Args:
         size: images that are kept; with 0, new ones pass.
-
-    Raises:
-        UserError: the size is negative.
     """
 
     images: Tensor
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        if size < 0:
-            raise UserError(f"model.pool={size} must be at least 0, which keeps no images")
         self.size = size
         self.register_buffer("images", torch.empty(0))
         self._entering: dict[int, tuple[int, Tensor]] = {}  # place and image by row of the global batch, within a step

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.losses import allowed_pairs
 from freqgan.systems.base import System
 from freqgan.systems.examples import Examples
@@ -52,7 +53,7 @@ class ImageTextEncoder(System):
         encoders: EncoderPair,
         image_size: int,
         channels: int = 3,
-        examples: int = 64,
+        examples: Count = 64,
         **rules: Unpack[Rules],
     ) -> None:
         super().__init__(generator=encoders, discriminator=None, **rules)

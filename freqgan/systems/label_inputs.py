@@ -40,8 +40,6 @@ class LabelInputs:
     def __init__(
         self, *, num_classes: int | None, kind: Kind, channels: int, max_instances: int, things: Sequence[int]
     ) -> None:
-        if max_instances < 1:
-            raise UserError(f"model.max_instances={max_instances} must be at least 1")
         if strange := [label for label in things if num_classes is None or not 0 <= label < num_classes]:
             raise UserError(f"model.things: {strange[0]} is no class of data.num_classes={num_classes}: leave it out")
         self.num_classes, self.kind, self.channels = num_classes, kind, channels

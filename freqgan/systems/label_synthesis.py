@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.networks import CoarseToFine
 from freqgan.ops.keyed_random import key
 from freqgan.systems.base import System
@@ -50,7 +51,7 @@ class LabelSynthesis(System, Remembering, ABC):
         discriminator: nn.Module | None,
         inputs: LabelInputs,
         image_size: int | Sequence[int],
-        examples: int,
+        examples: Count,
         **rules: Unpack[Rules],
     ) -> None:
         super().__init__(generator=generator, discriminator=discriminator, **rules)

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from freqgan.errors import UserError
+from freqgan.limits import Count, Natural
 from freqgan.losses import AdversarialLoss, PerceptualLoss
 from freqgan.networks import CoarseToFine, InstanceEncoder, MultiScaleDiscriminator
 from freqgan.ops.noise import uniform_rows
@@ -70,16 +71,16 @@ class LabelToImage(LabelSynthesis):
         discriminator: Callable[..., MultiScaleDiscriminator] | None = None,
         perceptual: PerceptualLoss | None = None,
         encoder: Callable[..., InstanceEncoder] | None = None,
-        features: int = 0,
-        clusters: int = 10,
+        features: Natural = 0,
+        clusters: Count = 10,
         feature_matching: Layers = "but_last",
         inputs: Kind = "boundary",
-        max_instances: int = 32,
+        max_instances: Count = 32,
         things: Sequence[int] = (),
         num_classes: int | None,
         image_size: int | Sequence[int],
         channels: int = 3,
-        examples: int = 16,
+        examples: Count = 16,
         **rules: Unpack[Rules],
     ) -> None:
         parts = {**dict.fromkeys(OF_DISCRIMINATORS, discriminator), "perceptual": perceptual}

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from freqgan.errors import UserError
+from freqgan.limits import NonNegative, Share
 from freqgan.suggest import hint
 from freqgan.systems.schedules import PLAYERS, SCHEDULING, Course, PhaseOptim, decay
 
@@ -20,15 +21,13 @@ class Optimizers(ABC):
         **course: see `Course`.
 
     Raises:
-        UserError: a decay that would begin outside the budget, or an override of a setting that there is not.
+        UserError: an override of a setting that there is not.
     """
 
     def __init__(self, settings: dict[str, Any], **course: Unpack[Course]) -> None:
         self.slowed = 1.0  # factor on every learning rate, of a run that has diverged
         self.schedule = course.get("schedule", "constant")
         self.decay_from = course.get("decay_from", 0.5)
-        if not 0 <= self.decay_from < 1:
-            raise UserError(f"optim.decay_from={self.decay_from} must be at least 0 and less than 1")
         own: dict[str, dict[str, Any]] = {player: dict(cast(Any, course).get(player) or {}) for player in PLAYERS}
         if unknown := [(player, name) for player in PLAYERS for name in own[player] if name not in settings]:
             kind = type(self).__name__
@@ -73,7 +72,7 @@ class Optimizers(ABC):
         return decay(self.schedule, self.decay_from, progress)
 
     def problems(self, phase: PhaseOptim, path: str) -> Iterator[str]:
-        """One line for each setting of a phase that these optimisers do not have, or that is out of its range."""
+        """One line for each setting of a phase that these optimisers do not have."""
         own = [*self.settings["generator"], *SCHEDULING, *PLAYERS]
         for prefix, names in [("", phase), *((f"{player}.", cast(Any, phase).get(player) or {}) for player in PLAYERS)]:
             known = [name for name in own if not prefix or name in self.settings["generator"]]
@@ -82,8 +81,6 @@ class Optimizers(ABC):
                     yield f"{path}.{prefix}{name} is no setting of {type(self).__name__}: {hint(name, known)}"
         if "decay_from" in phase and "schedule" not in phase:
             yield f"{path}.decay_from needs a schedule of the phase: set {path}.schedule"
-        if not 0 <= phase.get("decay_from", 0.0) < 1:
-            yield f"{path}.decay_from={phase['decay_from']} must be at least 0 and less than 1"
 
 
 @final
@@ -93,10 +90,10 @@ class Adam(Optimizers):
     def __init__(
         self,
         *,
-        lr: float = 2e-4,
-        betas: tuple[float, float] = (0.5, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        lr: NonNegative = 2e-4,
+        betas: tuple[Share, Share] = (0.5, 0.999),
+        eps: NonNegative = 1e-8,
+        weight_decay: NonNegative = 0.0,
         fused: bool = True,
         **course: Unpack[Course],
     ) -> None:
@@ -129,10 +126,10 @@ class RMSprop(Optimizers):
     def __init__(
         self,
         *,
-        lr: float = 5e-5,
-        alpha: float = 0.9,
-        eps: float = 1e-8,
-        momentum: float = 0.0,
+        lr: NonNegative = 5e-5,
+        alpha: Share = 0.9,
+        eps: NonNegative = 1e-8,
+        momentum: NonNegative = 0.0,
         **course: Unpack[Course],
     ) -> None:
         super().__init__({"lr": lr, "alpha": alpha, "eps": eps, "momentum": momentum}, **course)
@@ -147,7 +144,12 @@ class SGD(Optimizers):
     """Stochastic gradient descent with momentum."""
 
     def __init__(
-        self, *, lr: float = 1e-2, momentum: float = 0.9, weight_decay: float = 0.0, **course: Unpack[Course]
+        self,
+        *,
+        lr: NonNegative = 1e-2,
+        momentum: NonNegative = 0.9,
+        weight_decay: NonNegative = 0.0,
+        **course: Unpack[Course],
     ) -> None:
         super().__init__({"lr": lr, "momentum": momentum, "weight_decay": weight_decay}, **course)
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.losses import AdversarialLoss, half_squared_error
 from freqgan.networks import Translator
 from freqgan.ops.noise import uniform_rows
@@ -59,7 +60,7 @@ class PairedTranslation(Translation):
         direction: Direction = "ab",
         image_size: int | Sequence[int],
         channels: int = 3,
-        examples: int = 16,
+        examples: Count = 16,
         **rules: Unpack[Rules],
     ) -> None:
         judged = ever_wanted(rules, "generator", "adversarial")

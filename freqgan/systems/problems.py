@@ -18,19 +18,9 @@ def problems(rules: Rules, known: Known, networks: Mapping[Player, nn.Module]) -
     """
     yield from _unknown_terms(rules["terms"], known, "model.terms")
     everything = sorted({term for names in known.values() for term in names})
-    for term, interval in rules.get("every", {}).items():
+    for term in rules.get("every", {}):
         if term not in everything:
             yield f"model.every.{term} names no term: choose from {', '.join(everything)}"
-        if interval < 1:
-            yield f"model.every.{term}={interval} must be at least 1"
-    least: dict[str, float] = {"n_critic": 1, "accumulate": 1, "ema_halflife": 0, "ema_rampup": 0}
-    for name, bound in least.items():
-        value = rules.get(name, bound)
-        if isinstance(value, int | float) and value < bound:
-            yield f"model.{name}={value} must be at least {bound}"
-    for name, clip in {"clip": rules.get("clip"), "weight_clip": rules.get("weight_clip")}.items():
-        if clip is not None and clip <= 0:
-            yield f"model.{name}={clip} must be greater than 0, or null"
     yield from _phase_problems(rules, known, networks)
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 from torch import Tensor
 
+from freqgan.limits import Count, Natural, NonNegative, Positive
 from freqgan.systems.clock import Clock
 from freqgan.systems.optimizers import Optimizers
 from freqgan.systems.schedules import PhaseOptim
@@ -79,15 +80,15 @@ class Rules(TypedDict, total=False):
     optim: Optimizers
     terms: dict[Player, dict[str, float]]
     phases: list[Phase]
-    seed: int
+    seed: Natural
     order: Literal["discriminator_first", "generator_first"]
-    n_critic: int
-    every: dict[str, int]
-    accumulate: int
-    clip: float | None
-    weight_clip: float | None
-    ema_halflife: float
-    ema_rampup: float
+    n_critic: Count
+    every: dict[str, Count]
+    accumulate: Count
+    clip: Positive | None
+    weight_clip: Positive | None
+    ema_halflife: NonNegative
+    ema_rampup: NonNegative
     clock: Clock
 
 

@@ -18,6 +18,7 @@ from freqgan.data import Scenes
 from freqgan.data.cache import build_once, digest
 from freqgan.data.scene_captions import statements
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.metrics import CaptionJudge, Verdict
 from freqgan.metrics.ranks import on_first
 from freqgan.networks import SceneReader
@@ -47,7 +48,7 @@ class SceneJudge(CaptionJudge):
         UserError: less than one step.
     """
 
-    def __init__(self, *, images: int = _USUAL) -> None:
+    def __init__(self, *, images: Count = _USUAL) -> None:
         if images < BATCH:
             raise UserError(f"metrics.scenes.images={images} must be at least {BATCH}, one step: raise it")
         self.images = images

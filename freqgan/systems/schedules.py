@@ -3,6 +3,8 @@
 from math import cos, pi
 from typing import Literal, TypedDict
 
+from freqgan.limits import NonNegative, Share
+
 Schedule = Literal["constant", "linear_decay", "cosine"]
 SCHEDULING, PLAYERS = ("schedule", "decay_from"), ("generator", "discriminator")
 
@@ -10,12 +12,12 @@ SCHEDULING, PLAYERS = ("schedule", "decay_from"), ("generator", "discriminator")
 class Override(TypedDict, total=False):
     """Settings of one player that differ from the shared ones."""
 
-    lr: float
-    betas: tuple[float, float]
-    eps: float
-    weight_decay: float
-    momentum: float
-    alpha: float
+    lr: NonNegative
+    betas: tuple[Share, Share]
+    eps: NonNegative
+    weight_decay: NonNegative
+    momentum: NonNegative
+    alpha: Share
 
 
 class Course(TypedDict, total=False):
@@ -30,7 +32,7 @@ class Course(TypedDict, total=False):
     """
 
     schedule: Schedule
-    decay_from: float
+    decay_from: Share
     generator: Override | None
     discriminator: Override | None
 

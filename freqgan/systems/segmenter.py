@@ -19,6 +19,7 @@ from torch import Tensor
 from freqgan.data.base import height_and_width
 from freqgan.errors import UserError
 from freqgan.features.base import weights_digest
+from freqgan.limits import Count
 from freqgan.losses import rarity, segmentation_loss
 from freqgan.metrics import JudgeSegmenter
 from freqgan.networks import SegmentationNetwork
@@ -65,7 +66,7 @@ class Segmenter(System):
         channels: int = 3,
         resize: bool = True,
         rare: float | None = None,
-        examples: int = 16,
+        examples: Count = 16,
         **rules: Unpack[Rules],
     ) -> None:
         if num_classes is None:

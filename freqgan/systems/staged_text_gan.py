@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from freqgan.limits import Count
 from freqgan.losses import AdversarialLoss, kl_divergence
 from freqgan.networks import TextGenerator
 from freqgan.ops.keyed_random import torch_generator
@@ -77,7 +78,7 @@ class StagedTextGAN(System):
         gradients: Literal["per_stage", "joint"] = "per_stage",
         image_size: int,
         channels: int = 3,
-        captions: int = 1024,
+        captions: Count = 1024,
         **rules: Unpack[Rules],
     ) -> None:
         dims = {"sentence_dim": encoders.dim, "word_dim": encoders.word_dim}

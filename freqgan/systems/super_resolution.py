@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.losses import AdversarialLoss, PerceptualLoss, multiscale_l1
 from freqgan.networks import SuperResolver
 from freqgan.ops.noise import uniform_rows
@@ -66,7 +67,7 @@ class SuperResolution(System, Restoring):
         supervision: Literal["all", "last"] = "all",
         image_size: int,
         channels: int = 3,
-        examples: int = 16,
+        examples: Count = 16,
         **rules: Unpack[Rules],
     ) -> None:
         if image_size % generator.scale:

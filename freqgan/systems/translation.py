@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.networks import Translator
 from freqgan.ops.keyed_random import key
 from freqgan.systems.base import System
@@ -45,7 +46,7 @@ class Translation(System, Translating, Exhibiting, ABC):
         directions: tuple[Direction, ...],
         image_size: int | Sequence[int],
         channels: int,
-        examples: int,
+        examples: Count,
         **rules: Unpack[Rules],
     ) -> None:
         super().__init__(generator=generator, discriminator=discriminator, **rules)

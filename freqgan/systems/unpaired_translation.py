@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from freqgan.data.domains import Domain
+from freqgan.limits import Count, Natural
 from freqgan.losses import AdversarialLoss
 from freqgan.networks import Translator
 from freqgan.ops.keyed_random import torch_generator
@@ -59,10 +60,10 @@ class UnpairedTranslation(Translation):
         generator: Callable[[], Translator],
         loss: AdversarialLoss,
         discriminator: Callable[..., nn.Module],
-        pool: int = 50,
+        pool: Natural = 50,
         image_size: int | Sequence[int],
         channels: int = 3,
-        examples: int = 16,
+        examples: Count = 16,
         **rules: Unpack[Rules],
     ) -> None:
         judges: dict[str, nn.Module] = {domain: discriminator(in_channels=channels) for domain in INTO}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from freqgan.errors import UserError
+from freqgan.limits import Count, Several, Share
 from freqgan.text.base import Text, TextEncoder
 from freqgan.text.vocabulary import Vocabulary, words_of
 
@@ -34,23 +35,21 @@ class LSTMEncoder(TextEncoder):
         vocabulary_size: most words that are known.
 
     Raises:
-        UserError: a size is out of its range.
+        UserError: the length cannot be shared by two directions.
     """
 
     def __init__(
         self,
         *,
-        dim: int = 256,
-        embedding_dim: int = 300,
-        dropout: float = 0.5,
-        max_words: int = 18,
-        vocabulary_size: int = 8192,
+        dim: Count = 256,
+        embedding_dim: Count = 300,
+        dropout: Share = 0.5,
+        max_words: Count = 18,
+        vocabulary_size: Several = 8192,
     ) -> None:
         super().__init__()
-        if dim < 2 or dim % 2:
-            raise UserError(f"dim={dim} of the text encoder is shared by two directions: set {max(dim // 2 * 2, 2)}")
-        if max_words < 1:
-            raise UserError(f"max_words={max_words} of the text encoder must be at least 1")
+        if dim % 2:
+            raise UserError(f"dim={dim} of the text encoder is shared by two directions: set {dim + 1}")
         self._dim, self.max_words = dim, max_words
         self.vocabulary = Vocabulary(vocabulary_size)
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim)

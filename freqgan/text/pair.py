@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
+from freqgan.limits import NonNegative
 from freqgan.losses import sentence_matching, word_region_matching
 from freqgan.losses.image_text import Allowed
 from freqgan.networks.image_encoder import ImageEncoder, ImageFeatures
@@ -48,9 +49,9 @@ class EncoderPair(nn.Module):
         text: TextEncoder,
         image: ImageEncoder,
         projected: bool = False,
-        gamma1: float = 4.0,
-        gamma2: float = 5.0,
-        gamma3: float = 10.0,
+        gamma1: NonNegative = 4.0,
+        gamma2: NonNegative = 5.0,
+        gamma3: NonNegative = 10.0,
     ) -> None:
         super().__init__()
         if not projected and {text.dim, text.word_dim} != {image.dim}:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.text.base import END, Text, TextEncoder, state_hash
 
 _MINILM, _CLIP = "minilm", "clip:"
@@ -38,15 +39,13 @@ class PretrainedEncoder(TextEncoder):
         max_words: words that have vectors.
 
     Raises:
-        UserError: no name, or no room for a word.
+        UserError: no name.
     """
 
-    def __init__(self, name: str = _MINILM, *, trained: bool = False, max_words: int = 18) -> None:
+    def __init__(self, name: str = _MINILM, *, trained: bool = False, max_words: Count = 18) -> None:
         super().__init__()
         if not name.removeprefix(_CLIP):
             raise UserError(f"name={name} of the text encoder is empty: set it to minilm, <name> or clip:<name>")
-        if max_words < 1:
-            raise UserError(f"max_words={max_words} of the text encoder must be at least 1")
         self.name, self.max_words = name, max_words
         self.trained = trained
         self._read: tuple[Any, nn.Module] | None = None

@@ -34,16 +34,11 @@ class Vocabulary(nn.Module):
     Number 0 is `END`, which is no word of a caption.
 
     Args:
-        size: numbers there are; the rarest words of the captions that go beyond have none.
-
-    Raises:
-        UserError: no room for a word.
+        size: numbers there are, at least 2; the rarest words of the captions that go beyond have none.
     """
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        if size < 2:
-            raise UserError(f"vocabulary_size={size} of the text encoder must be at least 2")
         self.size = size
         self.register_buffer("letters", torch.zeros(size, _LONGEST, dtype=torch.uint8))
         self.letters: Tensor

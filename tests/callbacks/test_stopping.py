@@ -93,21 +93,6 @@ def test_metrics_that_are_not_measured_are_refused() -> None:
         Plateau(metric="fd_lite_n5000").judged(new_system(), values)
 
 
-@pytest.mark.parametrize(
-    ("rule", "settings", "message"),
-    [
-        (Plateau, {"patience": 0}, "stop.patience=0 must be at least 1"),
-        (Plateau, {"min_delta": -0.1}, "stop.min_delta=-0.1 must be"),
-        (Equilibrium, {"tolerance": 0.5}, "stop.tolerance=0.5 must be"),
-        (Equilibrium, {"images": 9}, "stop.images=9 must be at least 10"),
-        (Equilibrium, {"not_before": 1.0}, "stop.not_before=1.0 must be"),
-    ],
-)
-def test_numbers_out_of_range_are_refused(rule: Any, settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        rule(**settings)
-
-
 def evaluation(folder: Path, numbers: list[float], plateau: Plateau, toy: Toy) -> tuple[Journal, Evaluation]:
     """An evaluation every 8 images that hands out numbers in turn, and its journal."""
     run = new_run(folder)

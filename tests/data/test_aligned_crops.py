@@ -177,5 +177,3 @@ def test_mistakes_are_named() -> None:
         AlignedCrops(image_size=2, scale=4)
     with pytest.raises(UserError, match=r"makes sides 2 times shorter, wanted data\.scale=4: set data\.scale=2"):
         AlignedCrops(image_size=8, scale=4, degradation=Bicubic(2))
-    with pytest.raises(UserError, match=r"data\.scale=0 must be at least 1"):
-        AlignedCrops(image_size=8, scale=0)

@@ -347,9 +347,6 @@ def test_mistakes_with_photos(photos):
         photos(root_b="z", val_root="x")
     with pytest.raises(UserError, match=r"data\.val_low_root=y: data\.val_root has low images just if data\.root has"):
         photos(val_low_root="y")
-    with pytest.raises(UserError, match=r"data\.scale=0 must be at least 1") as error:
-        photos(scale=0, crops_per_image=0)
-    assert error.value.lines[-1] == "data.crops_per_image=0 must be at least 1"
 
 
 def test_the_validation_folder_has_low_images_of_its_own(photos, tmp_path):

@@ -270,8 +270,6 @@ def test_rounding_goes_up_half_way_and_stays_in_range() -> None:
         (lambda: GaussianBlur(1.0, anisotropic=1.5), "anisotropic=1.5, wanted a number or [lowest, highest] of at"),
         (lambda: JPEG(0.0), "JPEG has quality=0.0, wanted a number or [lowest, highest] of at least 1 and at most 100"),
         (lambda: MotionBlur(-1.0), "MotionBlur has length=-1.0"),
-        (lambda: Bicubic(0), "Bicubic has scale=0, wanted at least 1"),
-        (lambda: Sized([], scale=0), "Sized has scale=0"),
         (lambda: RandomResize((0.0, 1.0)), "RandomResize has factor=[0.0, 1.0]"),
         (lambda: OneOf([Bicubic(2), JPEG()]), "OneOf has choices of scales [2, 1], wanted equal ones"),
         (lambda: OneOf([JPEG()], [1.0, 2.0]), "OneOf has weights=[1.0, 2.0], wanted 1 of at least 0"),

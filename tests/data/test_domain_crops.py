@@ -167,9 +167,3 @@ def test_brightness_contrast_and_saturation() -> None:
     torch.testing.assert_close(recolored(image, (1, 0.5, 1)), 0.4 + (image - 0.4) * 0.5)
     torch.testing.assert_close(recolored(image, (1, 1, 0)), torch.full_like(image, 0.4))
     assert recolored((image * 255).byte(), (9, 1, 1)).unique().tolist() == [255]
-
-
-@pytest.mark.parametrize("settings", [{"zoom": 0.5}, {"jitter": 1.0}, {"jitter": -0.1}])
-def test_zoom_and_jitter_have_ranges(settings: dict[str, float]) -> None:
-    with pytest.raises(UserError, match=r"data\.augment: zoom="):
-        DomainCrops(image_size=8, **settings)  # type: ignore[arg-type]

@@ -121,7 +121,6 @@ def test_what_is_made_of_the_maps_is_part_of_the_fingerprint(make: Any, root: Pa
 def test_mistakes_are_named(make: Any, root: Path) -> None:
     for settings, words in (
         ({"heights": [3, 2]}, "data.source.heights=[3, 2] must be in order"),
-        ({"least_land": 1.0}, "data.source.least_land=1.0 must be at least 0 and below 1"),
         ({"val_from": 0.95}, "data.source.val_from=0.95 must be at least 0 and at most 0.9"),
         ({"files": ("day.jpg", "sea.png", "ice.png", "x.geojson")}, "has no sea.png, ice.png, x.geojson: set data"),
     ):

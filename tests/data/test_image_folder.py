@@ -246,11 +246,10 @@ def test_missing_empty_and_misspelt_folders(folder, root, tmp_path):
 def test_constructing_reads_nothing_and_collects_all_mistakes():
     ImageFolder(root="/nowhere", image_size=8)
     with pytest.raises(UserError) as error:
-        ImageFolder(root=None, image_size=0, channels=4, split="test", val_fraction=1.0, on_error="ignore")
+        ImageFolder(root=None, image_size=0, channels=4, split="test", on_error="ignore")
     keys = (
         "image_size=0",
         "channels=4",
-        "val_fraction=1.0",
         "split=test",
         "on_error=ignore",
         "root is empty",

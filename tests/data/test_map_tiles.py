@@ -83,7 +83,6 @@ def test_mistakes_are_named(make: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"broken\.png cannot be read as an image"):
         make(files=("day.png", "broken.png"))
     for settings, words in (
-        ({"stride": 0}, "data.source.stride=0 must be at least 1"),
         ({"rows": (0.5, 0.5)}, "data.source.rows=[0.5, 0.5] must be [from, to] within 0 and 1"),
         ({"val_from": 0.95}, "data.source.val_from=0.95 must be at least 0 and at most 0.9, 1 - data.val_fraction"),
     ):

@@ -141,7 +141,6 @@ def test_a_crowd_is_of_some_kinds_that_overlap():
     [
         ({"kinds": ["circle", "blob"]}, "data.source.kinds: blob"),
         ({"kinds": []}, "data.source.kinds: []"),
-        ({"gap": 1.5}, "data.source.gap=1.5"),
     ],
 )
 def test_an_impossible_crowd_is_refused(settings, said):
@@ -215,8 +214,6 @@ def test_split_and_fingerprint():
 
 
 def test_wrong_arguments():
-    with pytest.raises(UserError, match=r"data\.source\.length=0"):
-        Scenes(image_size=8, length=0)
     with pytest.raises(UserError, match=r"data\.source\.domain=c"):
         Scenes(image_size=8, domain="c")
     with pytest.raises(UserError, match=r"data\.root=x is not read by Scenes: choose data=image_folder"):

@@ -123,8 +123,6 @@ def test_names_say_how_many_images_there_are() -> None:
 
 
 def test_mistakes() -> None:
-    with pytest.raises(UserError, match=r"metrics\.num_images=1 must be at least 2"):
-        RetrievalProtocol(num_images=1)
     with pytest.raises(UserError, match="at least 2 images, the split has 1"):
         evaluate(pairs=lambda: pairs(1))
     for sample in ({"image": torch.zeros(1, 1, 2, 2)}, {"image": torch.zeros(1, 1, 2, 2), "caption": ["one drawn"]}):

@@ -171,7 +171,6 @@ def test_parameters_are_those_of_the_layers() -> None:
         ({"dilations": (2, 2)}, r"dilations=\[2, 2\] must .* for each dilated layer, of which there are 3"),
         ({"dilations": (1, 2, 2)}, r"dilations=\[1, 2, 2\] must be at least 2"),
         ({"layers": ()}, r"layers=\[\] must name at least one layer"),
-        ({"image_layers": -1}, "image_layers=-1 must be at least 0"),
         ({"scales": (2, 3)}, r"scales=\[2, 3\] must be whole numbers, each a multiple"),
     ],
 )

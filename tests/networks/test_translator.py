@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from freqgan.blocks import ResidualBlock
-from freqgan.errors import UserError
-from freqgan.networks import EncoderDecoder, GlobalGenerator, ResNetGenerator, UNet
+from freqgan.networks import GlobalGenerator, ResNetGenerator
 from freqgan.networks.translator import reach
 from tests.networks.translators import ALL, FINITE, WHOLE, image, positive, small
 
@@ -64,24 +63,6 @@ def test_a_tile_with_its_halo_is_the_part_of_the_whole() -> None:
     torch.testing.assert_close(tile, network(whole)[..., start:end], rtol=0, atol=1e-12)
     last = network(whole[..., 2 * margin :])[..., margin:]
     torch.testing.assert_close(last, network(whole)[..., 3 * margin :], rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("network", "setting", "least"),
-    [
-        (UNet, {"halvings": 0}, 1),
-        (UNet, {"halvings": -1}, 1),
-        (EncoderDecoder, {"halvings": 0}, 1),
-        (EncoderDecoder, {"halvings": -1}, 1),
-        (GlobalGenerator, {"halvings": 0}, 1),
-        (GlobalGenerator, {"blocks": -1}, 0),
-        (ResNetGenerator, {"blocks": -1}, 0),
-    ],
-)
-def test_impossible_counts_are_refused(network: Any, setting: dict[str, int], least: int) -> None:
-    ((name, value),) = setting.items()
-    with pytest.raises(UserError, match=f"{name}={value} must be at least {least}"):
-        network(channels=2, **setting)
 
 
 @pytest.mark.parametrize("network", [ResNetGenerator, partial(GlobalGenerator, halvings=1)])

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from freqgan.errors import UserError
 from freqgan.networks import UNet
 from tests.networks.translators import image, small
 
@@ -77,12 +76,6 @@ def test_dropout_is_in_the_three_deepest_levels() -> None:
     network = UNet(image_size=64, channels=2)
     assert [len(level) for level in network.up] == [3, 3, 3, 2, 2]  # type: ignore[arg-type]
     assert [len(level) for level in UNet(image_size=64, channels=2, dropout=0.0).up] == [2] * 5  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.0, 1.5])
-def test_a_share_that_is_none_is_refused(share: float) -> None:
-    with pytest.raises(UserError, match=f"dropout={share} must be at least 0 and below 1"):
-        UNet(image_size=16, channels=2, dropout=share)
 
 
 def test_dualgans_kernels() -> None:

@@ -12,7 +12,7 @@ import pytest
 from freqgan.errors import UserError
 from freqgan.runs import RunDirectory, read_checkpoint
 from freqgan.sweeps import Local, Ray, Submitit
-from freqgan.sweeps.engines import Engine, needed
+from freqgan.sweeps.engines import needed
 from freqgan.sweeps.processes import Command, Handle
 from tests.forked import TINY, tensors
 from tests.sweeps.running import FAULT, SHORT, arguments, last, run_of, sweep
@@ -59,12 +59,6 @@ def test_each_slot_sees_one_device(started: list[Command]) -> None:
     assert all(command.environment["A"] == "b" for command in started)
     Local().start(Command((), ""), 0)
     assert "CUDA_VISIBLE_DEVICES" not in started[-1].environment
-
-
-@pytest.mark.parametrize("kind", [Local, Submitit, Ray])
-def test_there_is_at_least_one_slot(kind: type[Engine]) -> None:
-    with pytest.raises(UserError, match=r"sweep\.engine\.slots=0 must be at least 1"):
-        kind(slots=0)
 
 
 @pytest.mark.parametrize(("package", "extra"), [("submitit", "slurm"), ("ray", "ray"), ("optuna", "optuna")])

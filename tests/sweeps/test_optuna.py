@@ -112,7 +112,6 @@ def test_what_cannot_be_searched_is_one_line(tmp_path: Path, space: str, line: s
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ({"n_trials": 0}, "sweep.search.n_trials=0 must be at least 1"),
         ({"start": [{"optim.lrr": 1.0}]}, "sweep.search.start: optim.lrr is not searched, did you mean optim.lr?"),
         ({"start": [{"optim.lr": 1.0}]}, "sweep.search.start: optim.lr=1.0 is not among the values to search"),
         ({"start": [{"loss": "lsgan"}]}, "sweep.search.start: loss=lsgan is not among the values to search"),

@@ -148,7 +148,6 @@ def test_samples_without_a_known_class_are_refused(given: dict[str, Tensor], pro
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"initial": 1.5}, "model.blend.initial=1.5 must lie between 0 and 1"),
         ({"alpha": "per_class"}, "set model.blend.num_classes"),
         ({"generator": Identity()}, "model.blend.generator has to be a model with _partial_: true"),
         ({"generator": partial(SGD, lr=0.1)}, "model.blend.generator builds SGD, wanted a model"),

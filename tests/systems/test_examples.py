@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from freqgan.errors import UserError
 from freqgan.systems import Examples
 from freqgan.systems.examples import _middles
 
@@ -25,12 +24,6 @@ def test_middles_are_kept_exactly_and_lie_over_each_other() -> None:
     torch.testing.assert_close(batch["image"][1], whole[1]["image"][0], rtol=0, atol=1e-6)
     torch.testing.assert_close(batch["image"][..., ::2, ::2], batch["image_low"], rtol=0, atol=0)
     assert torch.equal(((batch["image"][:, :1] + 1) * 127.5).round().long() + 1000, batch["labels"])
-
-
-@pytest.mark.parametrize("count", [0, -1])
-def test_no_examples_are_refused(count: int) -> None:
-    with pytest.raises(UserError, match=rf"^model\.examples={count} must be at least 1$"):
-        Examples(count, SHAPES)
 
 
 def test_no_more_than_there_is_room_for_and_after_the_last_comes_the_first() -> None:

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from freqgan.errors import UserError
 from freqgan.ops.global_batch import rank, world_size
 from freqgan.ops.keyed_random import torch_generator
 from freqgan.systems import ImagePool
@@ -124,8 +123,3 @@ def test_a_stored_pool_goes_on_as_if_nothing_had_happened(at: int) -> None:
     after.load_state_dict({name: value.clone() for name, value in before.state_dict().items()})
     assert seen + [shown(after, step) for step in range(at, STEPS)] == expected
     assert torch.equal(after.images, whole.images)
-
-
-def test_a_negative_size_is_refused() -> None:
-    with pytest.raises(UserError, match=r"model\.pool=-1 must be at least 0"):
-        ImagePool(-1)

@@ -78,7 +78,6 @@ def test_labels_are_shown_in_their_colours() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"max_instances": 0}, r"model\.max_instances=0 must be at least 1"),
         ({"things": [1, 4]}, r"model\.things: 4 is no class of data\.num_classes=4"),
         ({"things": [0], "num_classes": None}, r"model\.things: 0 is no class of data\.num_classes=None"),
     ],

@@ -65,9 +65,3 @@ def test_settings_of_a_player_are_those_of_the_optimiser(kind: type[Optimizers])
     line = rf"optim\.discriminator\.betas is no setting of {kind.__name__}"
     with pytest.raises(UserError, match=line):
         kind(discriminator={"betas": (0.5, 0.9)})  # type: ignore[arg-type, call-arg]
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.0])
-def test_a_decay_begins_within_the_budget(share: float) -> None:
-    with pytest.raises(UserError, match=r"optim\.decay_from"):
-        SGD(decay_from=share)

@@ -106,8 +106,6 @@ def test_the_hash_follows_weights_and_words(encoder):
 def test_mistakes(encoder, caplog):
     with pytest.raises(UserError, match="dim=7"):
         LSTMEncoder(dim=7)
-    with pytest.raises(UserError, match="max_words=0"):
-        LSTMEncoder(max_words=0)
     with pytest.raises(UserError, match="no vocabulary yet"):
         LSTMEncoder(vocabulary_size=8).encode(["a"])
     LSTMEncoder(dim=8, vocabulary_size=3).calibrate(["a b c d"])

@@ -120,8 +120,6 @@ def test_mistakes(tmp_path, monkeypatch):
     for name in ("", "clip:"):
         with pytest.raises(UserError, match="of the text encoder is empty"):
             PretrainedEncoder(name)
-    with pytest.raises(UserError, match="max_words=0"):
-        PretrainedEncoder(max_words=0)
     with pytest.raises(UserError, match=r"cannot be read .*: set its name to minilm .*LSTMEncoder"):
         PretrainedEncoder(str(tmp_path), trained=True)
     found = importlib.util.find_spec

@@ -7,8 +7,9 @@ from math import prod
 import numpy as np
 from torch import Tensor
 
-from freqgan.data.degradations.base import Degradation, check_span, in_unit_range
+from freqgan.data.degradations.base import Degradation, in_unit_range
 from freqgan.errors import UserError
+from freqgan.limits import Probability
 
 
 @dataclass
@@ -73,10 +74,9 @@ class Sometimes(Degradation):
     """
 
     step: Degradation
-    probability: float = 0.5
+    probability: Probability = 0.5
 
     def __post_init__(self) -> None:
-        check_span(self, "probability", 0, 1)
         if self.step.scale != 1:
             raise UserError(f"data.augment.degradation: Sometimes has a step of scale {self.step.scale}, wanted 1")
         self.reach = self.step.reach

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from freqgan.data.degradations.base import Degradation, in_unit_range
 from freqgan.errors import UserError
+from freqgan.limits import Count
 from freqgan.ops.resample import Kernel, reach, resize
 
 _USUAL: tuple[Kernel, ...] = ("box", "bilinear", "bicubic")
@@ -22,11 +23,9 @@ class Bicubic(Degradation):
         scale: each side becomes so many times shorter.
     """
 
-    scale: int = 4
+    scale: Count = 4
 
     def __post_init__(self) -> None:
-        if self.scale < 1:
-            raise UserError(f"data.augment.degradation: Bicubic has scale={self.scale}, wanted at least 1")
         self.reach = reach(1 / self.scale)
 
     def __call__(self, image: Tensor, random: np.random.Generator) -> Tensor:
@@ -78,12 +77,10 @@ class Sized(Degradation):
     """
 
     steps: Sequence[Degradation]
-    scale: int = 1
+    scale: Count = 1
     kernels: Sequence[Kernel] = _USUAL
 
     def __post_init__(self) -> None:
-        if self.scale < 1:
-            raise UserError(f"data.augment.degradation: Sized has scale={self.scale}, wanted at least 1")
         self.steps, self.kernels = tuple(self.steps), tuple(self.kernels)
         last = max(reach(1 / self.scale, kernel=kernel) for kernel in self.kernels)
         self.reach = sum(step.reach for step in self.steps) + last
