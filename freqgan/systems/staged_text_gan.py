@@ -42,9 +42,7 @@ class StagedTextGAN(System):
         encoders: of captions and images, as `encoders_run` has trained them.
         encoders_run: see `freqgan.systems.frozen_pair.FrozenPair`.
         loss: the adversarial pair, the same for every stage; `bce` is the source's.
-        d1: what the discriminator of stage 1 judges.
-        d2: what that of stage 2 judges.
-        d3: what that of stage 3 judges.
+        d1, d2, d3: what the discriminator of each stage judges.
         mismatched: whether discriminators see real images with wrong captions too.
         gradients: `per_stage`: a stage's losses train that stage alone; `joint`: those before it too.
         image_size: height and width of image 3.

@@ -140,9 +140,7 @@ class SuperResolution(System, Restoring):
     def aim(self, wishes: Mapping[str, str]) -> None:
         """Refuses every wish: results follow from what they are made of."""
         if wishes:
-            raise UserError(
-                f"{next(iter(wishes))} is for models that draw images: use `freqgan upscale` on your pictures"
-            )
+            raise UserError(f"{next(iter(wishes))} is for models that draw images: use `freqgan upscale` on pictures")
 
     def sample(self, first: int, count: int, *, seed: int, weights: Weights = "ema") -> Tensor:
         """Results for examples first … first + count, see `freqgan.systems.examples`."""
