@@ -45,7 +45,7 @@ def main(cfg: DictConfig) -> None:
     else:
         write_checkpoint(target, checkpoint)
     size = target.stat().st_size / 2**20
-    table_console().print(f"{output}: {size:.1f} MiB; `freqgan sample run={output}` draws from it")
+    table_console().print(f"{output}: {size:.1f} MiB, for `freqgan {system.VERB} run={output}`")
 
 
 def of_no_machine(stored: dict[str, Any]) -> dict[str, Any]:

@@ -237,6 +237,7 @@ def test_build_model_gives_only_the_parts_that_its_constructor_names() -> None:
         ({"channels": [4, 0]}, "model.channels.1=0: wanted at least 1"),
         ({"n_critc": 1}, "model.n_critc is unknown to example.Model: did you mean model.n_critic?"),
         ({"network": "conv"}, "model.network=conv: wanted an object, given by _target_"),
+        ({"transform": None}, "model.transform=null: wanted an object, given by _target_"),
         (
             {"network": NETWORK | {"paddin": 1}},
             "model.network.paddin is unknown to torch.nn.Conv2d: did you mean",
@@ -522,6 +523,20 @@ def test_check_holds_the_rules_between_fields(changes: dict[str, Any], line: str
     with pytest.raises(UserError) as caught:
         config.check(root(**changes))
     assert [text for text in caught.value.lines if text.startswith(line)] == list(caught.value.lines)
+
+
+@pytest.mark.parametrize(
+    ("generator", "fix"),
+    [({"scales": [1, 2, 4]}, "model.generator.scales=[1,2]"), ({"scale": 4}, "model.generator.scale=2")],
+)
+def test_data_and_model_are_of_one_scale(generator: dict[str, Any], fix: str) -> None:
+    wrong = "data.scale=2, and the model enlarges by 4: set data.scale=4 or "
+    assert [*rules.scales_agree({"model": {"generator": generator}, "data": {"scale": 2}})] == [wrong + fix]
+    assert [*rules.scales_agree({"model": {"generator": generator}, "data": {"scale": 4}})] == []
+    assert [*rules.scales_agree({"model": {"generator": generator}, "data": {}})] == []
+    assert [*rules.scales_agree({"model": {}, "data": {"scale": 1}})] == []
+    (of_one_size,) = rules.scales_agree({"model": {"generator": {"scales": [1, 2]}}, "data": {"scale": 1}})
+    assert of_one_size.endswith("set data.scale=2 or model.generator.scales=[1]")
 
 
 @pytest.mark.parametrize("resume", [None, "auto"])

@@ -44,7 +44,7 @@ def test_it_draws_the_same_pictures_and_tells_nothing_of_the_machine(
     small = tmp_path / "small"
     status, output = command(["export", f"run={run}", f"format={given}", f"output={small}"], tmp_path)
     assert status == 0, output
-    assert f"`freqgan sample run={small}` draws from it" in output
+    assert f" MiB, for `freqgan sample run={small}`" in output
     there = {str(path.relative_to(small)) for path in small.rglob("*") if path.is_file()}
     assert there == {"config.yaml", "run.json", *files}
     own = [str(run.parents[1]), str(Path.home())]

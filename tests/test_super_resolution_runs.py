@@ -90,6 +90,7 @@ def test_samples_are_its_results_for_the_examples(run: RunDirectory, tmp_path: P
 def test_an_export_has_no_examples_to_show(run: RunDirectory, tmp_path: Path) -> None:
     status, output = command(["export", f"run={run.path}", f"output={tmp_path / 'small'}"], tmp_path)
     assert status == 0, output
+    assert f" MiB, for `freqgan upscale run={tmp_path / 'small'}`" in output
     status, output = command(["sample", f"run={tmp_path / 'small'}", "hardware=cpu"], tmp_path)
     assert status == 2
     assert "keeps no examples, as an export does not: name the run it comes from" in output

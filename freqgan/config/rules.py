@@ -53,6 +53,16 @@ def stage_can_be_built(config: Config) -> Iterator[str]:
         yield from error.lines
 
 
+def scales_agree(config: Config) -> Iterator[str]:
+    """A model enlarges by the factor that its data are made for."""
+    generator, scale = config["model"].get("generator") or {}, config["data"].get("scale")
+    scales = generator.get("scales") or [generator.get("scale")]
+    if scale is not None and scales[-1] not in (None, scale):
+        name, value = ("scales", sorted({1, scale})) if "scales" in generator else ("scale", scale)
+        fix = f"set data.scale={scales[-1]} or model.generator.{name}={str(value).replace(' ', '')}"
+        yield f"data.scale={scale}, and the model enlarges by {scales[-1]}: {fix}"
+
+
 def captions_can_be_matched(config: Config) -> Iterator[str]:
     """Encoders read one caption of an image at a time, and there are others in the batch to tell it from."""
     data, model = config["data"], config["model"]
@@ -118,6 +128,7 @@ RULES: tuple[Callable[[Config], Iterator[str]], ...] = (
     overrides_belong_to_resume,
     stop_has_something_to_go_by,
     stage_can_be_built,
+    scales_agree,
     captions_can_be_matched,
     metrics_fit_the_model,
     others_judge,

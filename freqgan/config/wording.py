@@ -30,6 +30,7 @@ WANTED = {
     "list_type": "a list",
     "mapping_type": "a mapping of keys to values",
     "model_type": "a mapping of keys to values",
+    "needs_python_object": "an object, given by _target_",
     "none_required": "null",
     "path_type": "a path",
     "set_type": "a list",

@@ -48,6 +48,7 @@ class System(pl.LightningModule, ABC):
     TERMS: ClassVar[Known]
     FOR_USE: ClassVar[tuple[str, ...]] = ()  # parts that samples are made with beside the generator
     JUDGES: ClassVar[tuple[str, ...]] = ("generation",)  # kinds of protocols that fit its results, the best one first
+    VERB: ClassVar[str] = "sample"  # of the command that makes pictures with an exported generator
     DRAWS: ClassVar[Draws] = "single"  # what it trains on: samples, pairs, or a picture of each of two domains
 
     def __init__(self, *, generator: nn.Module, discriminator: nn.Module | None, **rules: Unpack[Rules]) -> None:

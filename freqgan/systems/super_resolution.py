@@ -49,7 +49,7 @@ class SuperResolution(System, Restoring):
         UserError: a term is wanted whose network or loss is missing, or sizes that do not fit.
     """
 
-    JUDGES = ("restoration",)
+    JUDGES, VERB = ("restoration",), "upscale"
     TERMS: ClassVar[Known] = {
         "generator": ("pixel", "perceptual", "adversarial"),
         "discriminator": ("adversarial", "r1", "gradient_penalty"),

@@ -35,7 +35,7 @@ class Translation(System, Translating, Exhibiting, ABC):
         **rules: see `freqgan.systems.rules.Rules`.
     """
 
-    JUDGES = ("translation", "label_to_image")
+    JUDGES, VERB = ("translation", "label_to_image"), "translate"
     examples: Examples
 
     def __init__(
