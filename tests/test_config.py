@@ -530,12 +530,13 @@ def test_check_holds_the_rules_between_fields(changes: dict[str, Any], line: str
     [({"scales": [1, 2, 4]}, "model.generator.scales=[1,2]"), ({"scale": 4}, "model.generator.scale=2")],
 )
 def test_data_and_model_are_of_one_scale(generator: dict[str, Any], fix: str) -> None:
+    def problems(scale: int | None, **model: Any) -> list[str]:
+        return [*rules.scales_agree({"model": model, "data": {"augment": {"scale": scale} if scale else None}})]
+
     wrong = "data.scale=2, and the model enlarges by 4: set data.scale=4 or "
-    assert [*rules.scales_agree({"model": {"generator": generator}, "data": {"scale": 2}})] == [wrong + fix]
-    assert [*rules.scales_agree({"model": {"generator": generator}, "data": {"scale": 4}})] == []
-    assert [*rules.scales_agree({"model": {"generator": generator}, "data": {}})] == []
-    assert [*rules.scales_agree({"model": {}, "data": {"scale": 1}})] == []
-    (of_one_size,) = rules.scales_agree({"model": {"generator": {"scales": [1, 2]}}, "data": {"scale": 1}})
+    assert problems(2, generator=generator) == [wrong + fix]
+    assert problems(4, generator=generator) == problems(None, generator=generator) == problems(1) == []
+    (of_one_size,) = problems(1, generator={"scales": [1, 2]})
     assert of_one_size.endswith("set data.scale=2 or model.generator.scales=[1]")
 
 

@@ -54,8 +54,8 @@ def stage_can_be_built(config: Config) -> Iterator[str]:
 
 
 def scales_agree(config: Config) -> Iterator[str]:
-    """A model enlarges by the factor that its data are made for."""
-    generator, scale = config["model"].get("generator") or {}, config["data"].get("scale")
+    """A model enlarges by the factor that low images are made for."""
+    generator, scale = config["model"].get("generator") or {}, (config["data"].get("augment") or {}).get("scale")
     scales = generator.get("scales") or [generator.get("scale")]
     if scale is not None and scales[-1] not in (None, scale):
         name, value = ("scales", sorted({1, scale})) if "scales" in generator else ("scale", scale)
