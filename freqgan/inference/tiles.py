@@ -4,7 +4,7 @@ So a network of finite reach gives what it gives for the whole image; nothing is
 begin at multiples of what the sides are divided by.
 """
 
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 SMALLEST = 16  # smaller tiles are almost all context
@@ -102,22 +102,37 @@ def tiles_within(height: int, width: int, pixels: int, *, halo: int, stride: int
     Returns:
         The tiles, row by row; None if they would have fewer than 16 pixels each way.
     """
+    whole_y, whole_x = (-(-length // stride) * stride for length in (height, width))
+    of_rows = _cuts(height, halo, stride, enough=pixels // whole_x)
+    of_columns = _cuts(width, halo, stride, enough=pixels // whole_y)
     cuts = [
-        (sum(lengths_y) * sum(lengths_x), len(rows) * len(columns), rows, columns)
-        for rows, lengths_y in _cuts(height, halo, stride)
-        for columns, lengths_x in _cuts(width, halo, stride)
-        if max(lengths_y) * max(lengths_x) <= pixels
+        (y.total * x.total, y.number * x.number, y.number, x.number)
+        for y, x in product(of_rows, of_columns)
+        if y.longest * x.longest <= pixels
     ]
     if not cuts:
         return None
     *_, rows, columns = min(cuts)
-    return _grid(rows, columns)
+    return _grid(_spans(height, rows, halo, stride), _spans(width, columns, halo, stride))
 
 
-def _cuts(length: int, halo: int, stride: int) -> list[tuple[list[Span], list[int]]]:
-    """Every number of stretches that are not too small, and how much each of them reads."""
-    cuts = [_spans(length, count, halo, stride) for count in range(1, max(1, length // max(SMALLEST, stride)) + 1)]
-    return [(spans, [-(-(s.read_end - s.read_first) // stride) * stride for s in spans]) for spans in cuts]
+class _Cut(NamedTuple):
+    """A number of stretches, what they read in all, and what the longest one reads."""
+
+    number: int
+    total: int
+    longest: int
+
+
+def _cuts(length: int, halo: int, stride: int, *, enough: int) -> list[_Cut]:
+    """Every number of stretches that are not too small, up to one of which none reads more than enough."""
+    cuts: list[_Cut] = []
+    for number in range(1, max(1, length // max(SMALLEST, stride)) + 1):
+        reads = [-(-(s.read_end - s.read_first) // stride) * stride for s in _spans(length, number, halo, stride)]
+        cuts.append(_Cut(number, sum(reads), max(reads)))
+        if cuts[-1].longest <= enough:
+            break
+    return cuts
 
 
 def _grid(rows: list[Span], columns: list[Span]) -> list[Tile]:

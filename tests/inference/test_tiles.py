@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from freqgan.inference import tiles_of_side, tiles_within
+from freqgan.inference import tiles, tiles_of_side, tiles_within
 
 SIZES = [(1, 1), (1, 50), (17, 33), (64, 64), (135, 240)]
 
@@ -24,9 +24,9 @@ def test_every_pixel_is_kept_once_with_all_the_context_there_is(size, side, halo
 @pytest.mark.parametrize("stride", [4, 16])
 def test_tiles_are_read_from_multiples_of_the_stride(size, halo, stride):
     within = tiles_within(*size, 20_000, halo=halo, stride=stride)
-    for tiles in (tiles_of_side(*size, 24, halo=halo, stride=stride), within):
+    for cut in (tiles_of_side(*size, 24, halo=halo, stride=stride), within):
         kept = np.zeros(size, int)
-        for tile in tiles:
+        for tile in cut:
             kept[tile.rows.target(1), tile.columns.target(1)] += 1
             for span, length in zip(tile, size, strict=True):
                 assert span.read_first % stride == 0
@@ -49,15 +49,23 @@ def test_places_in_the_result_are_scaled():
 @pytest.mark.parametrize("halo", [0, 9, 40])
 @pytest.mark.parametrize("pixels", [12_000, 20_000, 10**6])
 def test_tiles_fit_and_no_square_ones_read_less(size, halo, pixels):
-    tiles = tiles_within(*size, pixels, halo=halo)
-    assert max(tile.read_pixels for tile in tiles) <= pixels
-    covered = sum((t.rows.end - t.rows.first) * (t.columns.end - t.columns.first) for t in tiles)
+    cut = tiles_within(*size, pixels, halo=halo)
+    assert max(tile.read_pixels for tile in cut) <= pixels
+    covered = sum((t.rows.end - t.rows.first) * (t.columns.end - t.columns.first) for t in cut)
     assert covered == size[0] * size[1]
-    read = sum(tile.read_pixels for tile in tiles)
+    read = sum(tile.read_pixels for tile in cut)
     for side in range(16, 300):
         squares = tiles_of_side(*size, side, halo=halo)
         if max(tile.read_pixels for tile in squares) <= pixels:
             assert read <= sum(tile.read_pixels for tile in squares)
+
+
+@pytest.mark.parametrize(("size", "most"), [((3000, 4000), 500), ((65535, 1), 5)])
+def test_each_cut_of_a_large_picture_is_looked_at_once(size, most, monkeypatch):
+    looked, spans = [], tiles._spans
+    monkeypatch.setattr(tiles, "_spans", lambda *given: looked.append(given) or spans(*given))
+    assert tiles_within(*size, 205_000, halo=37) is not None
+    assert len(looked) < most
 
 
 def test_what_fits_whole_is_not_cut():
