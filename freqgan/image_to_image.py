@@ -98,8 +98,11 @@ def make_pictures(settings: dict[str, Any], load_restorer: Callable[[dict[str, A
 
 def _make(job: Job, advance: Advance, *, restorer: Restorer, quality: int, max_pixels: int) -> None:
     """Makes one picture, which appears under its name when it is whole."""
-    if read_header(job.source, name=job.name, max_pixels=max_pixels).loses_depth:
+    header = read_header(job.source, name=job.name, max_pixels=max_pixels)
+    if header.loses_depth:
         log.warning("%s: 16-bit colour is read at 8 bits", job.name)
+    if header.more_frames:
+        log.warning("%s: only the first of its pages or frames is read", job.name)
     picture = decode(job.source, name=job.name, max_pixels=max_pixels, alpha=True)
     restored = restore_picture(picture, restorer, advance=advance)
     if picture.mode == "I;16" != restored.mode:

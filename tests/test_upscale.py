@@ -76,7 +76,7 @@ def photos(folder: Path) -> Path:
     deep_colours(root / "deep_colours.png")
     noise(30, 20, "RGBA").save(root / "trip" / "shape.png")
     noise(64, 32).save(root / "turned.jpg", exif=exif, quality=95)
-    noise(30, 20).convert("P").save(root / "trip" / "drawing.gif")
+    noise(30, 20).convert("P").save(root / "trip" / "drawing.gif", save_all=True, append_images=[noise(30, 20, "L")])
     (root / "torn.jpg").write_bytes((root / "turned.jpg").read_bytes()[:-500])
     (root / "text.png").write_text("no picture")
     (root / "notes.txt").write_text("none either")
@@ -97,6 +97,7 @@ def test_a_folder_of_all_kinds(folder: Path) -> None:
     assert status == 1, output
     assert f"pictures ×2 in {large}: 7 written\n" in output
     assert "deep_colours.png: 16-bit colour is read at 8 bits" in output
+    assert "drawing.gif: only the first of its pages or frames is read" in output
     assert "text.png cannot be read as an image: not one of PNG, " in output
     assert "torn.jpg cannot be read as an image: image file is truncated" in output
     assert output.endswith("freqgan: 2 of 9 pictures failed: text.png, torn.jpg\n")

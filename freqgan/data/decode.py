@@ -55,12 +55,14 @@ class Header:
         height: in pixels, before EXIF rotation.
         depth: bits per sample that `decode` returns.
         loses_depth: whether the file holds 16-bit colour, read at 8 bits.
+        more_frames: whether it holds several pages or frames, of which the first is read.
     """
 
     width: int
     height: int
     depth: int
     loses_depth: bool
+    more_frames: bool
 
 
 def printable(name: str) -> str:
@@ -86,7 +88,8 @@ def read_header(file: str | Path | BinaryIO, *, name: str = "", max_pixels: int 
     with _opened(file, name, max_pixels) as image:
         deep_grey = image.mode.startswith("I;16")
         deep_colour = not deep_grey and ";16" in str(image.tile)
-        return Header(image.width, image.height, depth=16 if deep_grey else 8, loses_depth=deep_colour)
+        depth, more = 16 if deep_grey else 8, getattr(image, "is_animated", False)
+        return Header(image.width, image.height, depth=depth, loses_depth=deep_colour, more_frames=more)
 
 
 def decode(

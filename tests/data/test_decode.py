@@ -163,6 +163,15 @@ def test_sixteen_bit_colour_is_read_at_eight_bits_and_said_to_be():
     assert not read_header(encoded(Image.fromarray(RGB))).loses_depth
 
 
+@pytest.mark.parametrize("form", ["TIFF", "GIF", "WEBP", "PNG"])
+def test_further_frames_are_noticed(form: str) -> None:
+    one, two, file = Image.fromarray(RGB), Image.fromarray(255 - RGB), io.BytesIO()
+    one.save(file, form, save_all=True, append_images=[two])
+    assert read_header(file).more_frames
+    assert decode(file).size == one.size
+    assert not read_header(encoded(one, form)).more_frames
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("deep", [False, True])
 def test_exif_rotation(orientation, deep):
