@@ -54,7 +54,7 @@ def run(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
 def test_it_ends_with_its_files_and_numbers(run: RunDirectory) -> None:
     assert run.state() == "finished"
     names = {path.name for path in (run.path / "samples").iterdir()}
-    assert {"images_000000064.png", "bicubic_result_real_000000064.png", "cells.json"} <= names
+    assert {"images_000000064.png", "input_result_target_000000064.png", "cells.json"} <= names
     assert len(json.loads((run.path / "samples" / "cells.json").read_text())["ids"]) <= EXAMPLES
     judged = [row for row in run.metrics if "val/psnr_y_crop4" in row]
     assert judged[-1]["images_seen"] == 64

@@ -147,11 +147,11 @@ class SuperResolution(System, Restoring):
         return self.restore(self.examples.batch(first, count)["image_low"], weights=weights)
 
     def pictures(self, count: int, *, seed: int) -> dict[str, Tensor]:
-        """Results for the examples, and beside each other what bicubic enlargement makes, they and the originals."""
+        """Results for the examples, and beside each other bicubic enlargements, results and originals."""
         batch = self.examples.batch(0, min(count, len(self.examples)))
         result = self.restore(batch["image_low"])
         bicubic = resize(batch["image_low"], self.scale)
-        return {"images": result, "bicubic_result_real": torch.cat([bicubic, result, batch["image"]], -1)}
+        return {"images": result, "input_result_target": torch.cat([bicubic, result, batch["image"]], -1)}
 
     def sample_ids(self, count: int, *, seed: int) -> list[str]:
         """Names of the examples."""

@@ -207,9 +207,9 @@ def test_samples_are_results_for_examples_whatever_the_seed() -> None:
     pictures = built.pictures(64, seed=1)
     assert {name: tuple(x.shape) for name, x in pictures.items()} == {
         "images": (3, 3, SIZE, SIZE),
-        "bicubic_result_real": (3, 3, SIZE, 3 * SIZE),
+        "input_result_target": (3, 3, SIZE, 3 * SIZE),
     }
-    torch.testing.assert_close(pictures["bicubic_result_real"][..., SIZE : 2 * SIZE], pictures["images"])
+    torch.testing.assert_close(pictures["input_result_target"][..., SIZE : 2 * SIZE], pictures["images"])
     assert built.sample_ids(64, seed=1) == built.sample_ids(64, seed=2) == built.examples.ids(3)
 
 
