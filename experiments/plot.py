@@ -8,6 +8,7 @@ they should be, where a run shows that.
 """
 
 import argparse
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,11 +62,11 @@ def around(place: Path, count: int) -> dict[str, list[Image.Image]]:
 def said(name: str) -> str:
     """A variant's name in lines, keys without the groups that they are in.
 
-    >>> said("streets model.discriminator.scales=2 optim.lr=0.1").split("\\n")
-    ['streets', 'scales=2', 'lr=0.1']
+    >>> said("streets model.discriminator.scales=2 model/generator=series").split("\\n")
+    ['streets', 'scales=2', 'generator=series']
     """
     parts = (word.partition("=") for word in name.split())
-    return "\n".join(key.rpartition(".")[2] + sign + value for key, sign, value in parts)
+    return "\n".join(re.split(r"[./]", key)[-1] + sign + value for key, sign, value in parts)
 
 
 def samples(comparison: Comparison, file: Path, *, seed: int, count: int) -> None:
