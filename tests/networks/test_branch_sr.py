@@ -181,5 +181,5 @@ def test_what_cannot_be_built_is_refused(options: dict[str, Any], message: str) 
 
 def test_all_mistakes_are_named_at_once() -> None:
     with pytest.raises(UserError) as error:
-        BranchSR(kernels=(2,), channels=(4, 4), dilations=1, image_layers=-1)
-    assert len(error.value.lines) == 4
+        BranchSR(kernels=(2,), channels=(4, 4), dilations=1)
+    assert len(error.value.lines) == 3
