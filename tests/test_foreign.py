@@ -464,3 +464,42 @@ def test_links_within_a_run_are_its_own(run: Path) -> None:
     (run / "wandb" / "logs" / "debug-core.log").symlink_to("/var/log/core.log")  # as W&B makes them
     status, output = use("sample", run)
     assert status == 0, output
+
+
+# Records
+
+
+DEEP = "[" * 100_000
+OTHER_FACTS = {
+    **{"status": "killed", "cpu_seconds": "x", "seconds": [], "images_seen": "x", "peak_memory_gib": {}},
+    **{"machine": 1, "computing": [1], "rollbacks": 5, "resumed": 3, "wandb_fragments": 4},
+}
+RECORDS: dict[str, Callable[[Path], object]] = {
+    "facts of other kinds": lambda run: (run / "run.json").write_text(
+        json.dumps(json.loads((run / "run.json").read_text()) | OTHER_FACTS)
+    ),
+    "rows of other kinds": lambda run: (run / "metrics.jsonl").write_text(
+        f'{DEEP}\n{{"images_seen": "x"}}\n{{"val/fd": 1}}\n{{"images_seen": 8, "val/fd": []}}\n'
+    ),
+}
+
+
+@pytest.mark.fault("foreign", "record that is none")
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_record_from_elsewhere(run: Path, kind: str) -> None:
+    record = json.loads((run / "run.json").read_text()) | {"status": "killed"}
+    (run / "run.json").write_text(json.dumps(record))
+    RECORDS[kind](run)
+    folder = run.parents[1]
+    for status, output in (
+        command(["runs", f"paths.output_dir={folder}"], folder),
+        train(folder, *MODEL, f"resume={run}"),
+    ):
+        assert status == 0, output
+
+
+@pytest.mark.fault("foreign", "pipe in a run")
+@pytest.mark.parametrize(("verb", "name"), [("sample", "x"), ("train", "checkpoints/images_99.ckpt")])
+def test_a_pipe_is_not_waited_for(run: Path, verb: str, name: str) -> None:
+    os.mkfifo(run / name)
+    refused(*use(verb, run), "is neither a file nor a folder")

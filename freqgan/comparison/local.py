@@ -11,6 +11,7 @@ from typing import Any
 
 from freqgan.comparison.run import STILL_GOOD, Run
 from freqgan.errors import UserError
+from freqgan.opening import open_file
 from freqgan.runs import RunDirectory
 from freqgan.runs.rows import read_rows
 
@@ -166,7 +167,7 @@ def _overrides(job: Job) -> tuple[str, ...]:
 def _last_error(path: Path) -> str:
     """The message of the last error in a run's log."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             file.seek(max(0, path.stat().st_size - TAIL))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from freqgan.data.captions import cleaned
 from freqgan.data.decode import printable
-from freqgan.data.opening import open_file
 from freqgan.errors import UserError
+from freqgan.opening import open_file
 
 CaptionLayout = Literal["folder", "coco", "cub"]
 Box = tuple[int, int, int, int]

@@ -15,12 +15,12 @@ from freqgan.data.cache import build_once, digest
 from freqgan.data.decode import MAX_PIXELS, decode
 from freqgan.data.label_classes import LabelClasses
 from freqgan.data.label_report import describe
-from freqgan.data.opening import stamp_of
 from freqgan.data.pixels import Pixels, as_tensor, whole_pixels, write_pixels
 from freqgan.data.tile_grid import TileGrid
 from freqgan.data.world_maps import country_instances, height_classes
 from freqgan.errors import UserError
 from freqgan.limits import Count, Share
+from freqgan.opening import stamp_of
 
 _VERSION = 1
 _KINDS = ("image", "label_map", "instance_map")

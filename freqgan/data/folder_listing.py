@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from freqgan.data.decode import SUFFIXES, printable
-from freqgan.data.opening import stamp_of
 from freqgan.errors import UserError
+from freqgan.opening import stamp_of
 
 
 def list_images(root: Path, *, setting: str = "data.root") -> list[tuple[str, int, int]]:

@@ -18,7 +18,7 @@ from freqgan.data.cache import digest
 from freqgan.data.decode import Header, UnreadableImageError, decode, read_header
 from freqgan.data.id_maps import IdMaps
 from freqgan.data.layouts import Layout
-from freqgan.data.opening import Stamp, content_of, most_bytes_of, open_file, stamp_of
+from freqgan.opening import Stamp, content_of, most_bytes_of, open_file, stamp_of
 
 _AHEAD = 2 * (os.cpu_count() or 1)  # files that are read before they are needed: whole photographs take memory
 _KEPT = 16  # digits of a file's hash: enough to tell that it is another one

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from freqgan.data.decode import MAX_PIXELS, UnreadableImageError, decode_stored
-from freqgan.data.opening import open_file
 from freqgan.errors import UserError
+from freqgan.opening import open_file
 from freqgan.ops.palette import label_colors
 
 VOC = "voc"

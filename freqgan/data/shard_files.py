@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from freqgan.data.opening import open_file
 from freqgan.errors import StorageError, UserError
+from freqgan.opening import open_file
 
 _STAMPS = (
     "ETag",

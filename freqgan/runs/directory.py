@@ -3,6 +3,7 @@
 config.yaml  run.json  metrics.jsonl  train.log  checkpoints/  samples/  evaluation/
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -16,12 +17,23 @@ from typing import Any, final
 import yaml
 
 from freqgan.errors import StorageError, UserError
+from freqgan.opening import open_file
 from freqgan.runs.files import SHARED, images_in, storage, verify_checkpoint, write_json, write_whole
 from freqgan.runs.plain_yaml import read_yaml
 from freqgan.runs.rows import read_rows
 
 BETWEEN_EVALUATIONS = {"diversity"}  # what a callback measures more often
 LOCK_ATTEMPTS, LOCK_PAUSE = 10, 0.02  # seconds between them
+IN_USE = (errno.EACCES, errno.EAGAIN)  # of a lock; with another number the file system has none
+LARGEST_RECORD = 2**26  # bytes
+# What facts of a record are read as; one of another kind was written by nobody.
+NUMBER = int | float
+KINDS: dict[str, Any] = {
+    **dict.fromkeys(("status", "started"), str),
+    **{"images_seen": int, "seconds": NUMBER, "cpu_seconds": NUMBER, "peak_memory_gib": NUMBER},
+    **dict.fromkeys(("machine", "computing", "versions"), dict),
+    **dict.fromkeys(("rollbacks", "resumed", "wandb_fragments"), list),
+}
 _locked: dict[Path, int] = {}  # by the process of this number, which a forked one is not
 
 
@@ -59,18 +71,20 @@ class RunDirectory:
         raise StorageError(f"{parent} has a thousand runs of one second")
 
     def refuse_links(self) -> None:
-        """Whoever made the directory does not choose other places that are written to.
+        """Whoever made the directory does not choose other places that are written to, nor what is waited for.
 
         W&B leaves links to its cache in its own folder, where it writes to nothing that is there.
 
         Raises:
-            UserError: something in it is a link that leads out of it.
+            UserError: something in it is a link that leads out of it, or neither a file nor a folder.
         """
         here = self.path.resolve()
         for folder, folders, files in os.walk(here):
-            for link in (path for name in (*folders, *files) if (path := Path(folder, name)).is_symlink()):
-                if not Path(os.path.realpath(link)).is_relative_to(here):
-                    raise UserError(f"{link} leads out of the run: put in its place what it leads to")
+            for path in (Path(folder, name) for name in (*folders, *files)):
+                if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(here):
+                    raise UserError(f"{path} leads out of the run: put in its place what it leads to")
+                if path.exists() and not path.is_file() and not path.is_dir():
+                    raise UserError(f"{path} is neither a file nor a folder: remove it")
             folders[:] = [name for name in folders if name != "wandb"]
 
     @property
@@ -88,12 +102,14 @@ class RunDirectory:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What `run.json` says; empty where there is none."""
+        """What `run.json` says, as far as it is what freqgan writes; empty where there is none."""
         try:
-            record = json.loads((self.path / "run.json").read_text())
-        except (OSError, ValueError):
+            with open_file(self.path / "run.json", most_bytes=LARGEST_RECORD) as file:
+                record = json.load(file)
+        except (OSError, ValueError, RecursionError):
             return {}
-        return record if isinstance(record, dict) else {}
+        known = record.items() if isinstance(record, dict) else ()
+        return {name: fact for name, fact in known if isinstance(fact, KINDS.get(name, object))}
 
     def write_record(self, **facts: object) -> None:
         """Adds facts to `run.json`."""
@@ -101,8 +117,8 @@ class RunDirectory:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """Rows of `metrics.jsonl`; a last line that a crash tore is left out."""
-        return read_rows(self.path / "metrics.jsonl")
+        """Rows of `metrics.jsonl`; one that a crash tore, or that has no numbers, is left out."""
+        return _scalars(self.path)
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, the newest first, `last.ckpt` before the others."""
@@ -169,6 +185,7 @@ class RunDirectory:
 
         Raises:
             UserError: another process writes to this run.
+            StorageError: the file system has no locks.
         """
         with storage(self.path):
             file = (self.path / ".lock").open("w")
@@ -178,6 +195,9 @@ class RunDirectory:
                     fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except OSError as error:
+                    if error.errno not in IN_USE:
+                        advice = "set paths.output_dir to a file system with locks"
+                        raise StorageError(f"{self.path} cannot be locked ({error}): {advice}") from error
                     if attempt == LOCK_ATTEMPTS - 1:
                         advice = "wait for it, or start a new run"
                         raise UserError(f"{self.path} is in use by another process: {advice}") from error
@@ -194,13 +214,13 @@ class RunDirectory:
         if _locked.get(self.path.resolve()) == os.getpid():
             return True
         try:
-            descriptor = os.open(self.path / ".lock", os.O_RDONLY)
+            descriptor = os.open(self.path / ".lock", os.O_RDONLY | os.O_NONBLOCK)  # be it a pipe
         except OSError:
             return False
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # those who ask do not meet each other
-        except OSError:
-            return True
+        except OSError as error:
+            return error.errno in IN_USE
         finally:
             os.close(descriptor)
         return False
@@ -216,11 +236,17 @@ class RunDirectory:
 def evaluations(run: RunDirectory) -> list[dict[str, float]]:
     """The metrics of every evaluation, without `val/`, and its `images_seen`."""
     found = []
-    for row in read_rows(run.path / "metrics.jsonl", holding='"val/'):
+    for row in _scalars(run.path, holding='"val/'):
         values = {key.removeprefix("val/"): value for key, value in row.items() if key.startswith("val/")}
         if values.keys() - BETWEEN_EVALUATIONS:
-            found.append({"images_seen": row.get("images_seen", 0), **values})
+            found.append({"images_seen": row["images_seen"], **values})
     return found
+
+
+def _scalars(run: Path, *, holding: str = "") -> list[dict[str, Any]]:
+    """The rows of a run that are numbers by name, `images_seen` among them."""
+    rows = read_rows(run / "metrics.jsonl", holding=holding)
+    return [row for row in rows if "images_seen" in row and all(isinstance(value, NUMBER) for value in row.values())]
 
 
 def last_metric(run: RunDirectory) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from freqgan.errors import UserError
+from freqgan.opening import open_file
 
 LARGEST = 1 << 20  # bytes
 DEEPEST = 64  # of lists and mappings within each other: parsers in C end the process far below
@@ -23,7 +24,8 @@ def read_yaml(file: Path) -> dict[str, Any]:
     try:
         if file.stat().st_size > LARGEST:
             raise UserError(f"{file} is larger than {LARGEST} bytes: it is not the config of a run")
-        text, depth = file.read_text(encoding="utf-8"), 0
+        with open_file(file) as opened:
+            text, depth = opened.read().decode(), 0
         for event in yaml.parse(text, _Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST or isinstance(event, yaml.AliasEvent):

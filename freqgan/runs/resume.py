@@ -88,8 +88,11 @@ def settle(settings: Mapping[str, Any], data: Data) -> Choice:
         now = identity(settings, data.fingerprint(), versions())
         refuse_changes(choice.run, now, settings["resume_override"])
         return replace(choice, finished=False)
+    if own and choose_own(Path(own), settings["resume"]) != choice:  # getting the data can take long
+        raise UserError(f"paths.run_dir={own} holds a run that another process has begun meanwhile: name another one")
     run = RunDirectory.at(Path(own)) if own else RunDirectory.create(parent)
-    run.write_config(dict(settings))  # the other processes of a parallel run read it
+    with run.lock():  # what another process has begun meanwhile keeps its config
+        run.write_config(dict(settings))  # the other processes of a parallel run read it
     return replace(choice, run=run)
 
 
@@ -137,9 +140,10 @@ def choose_own(path: Path, resume: str | None) -> Choice:
         raise UserError(f"paths.run_dir={path} and resume={resume} name two runs: set resume=auto or leave one out")
     if run.held():
         raise UserError(f"paths.run_dir={path} is in use by another process: wait for it, or name another one")
-    choice = _continue(run, None) if run.record else Choice()
+    there = bool(run.record or run.checkpoints())  # a record can be lost
+    choice = _continue(run, None) if there else Choice()
     whole = choice.checkpoint is not None or choice.finished
-    if resume is None and run.record:
+    if resume is None and there:
         raise UserError(f"paths.run_dir={path} holds a run already: continue it with resume=auto, or name another")
     if resume == "must" and not whole:
         raise UserError(f"resume=must found no whole checkpoint in paths.run_dir={path}: use resume=auto to start one")

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from freqgan.opening import open_file
+
 
 def read_rows(path: Path, *, holding: str = "") -> list[dict[str, Any]]:
-    """The rows of a file, without those that a crash tore; none where there is no file.
+    """The rows of a file, without those that a crash tore or that are none; nothing where there is no file.
 
     Args:
         path: of the file.
         holding: text that a line has to hold; parsing the others as well takes most of the time.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with open_file(path) as file:
+            lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return []
     rows = []
@@ -24,7 +27,7 @@ def read_rows(path: Path, *, holding: str = "") -> list[dict[str, Any]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             rows.append(row)

@@ -1,9 +1,10 @@
 """The ledger of a sweep: what became of every job, appended row by row and never changed; a job's last row counts."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Literal, final
+from typing import Any, Literal, final, get_args
 
 from freqgan.runs.files import storage
 from freqgan.runs.rows import append_row, read_rows
@@ -44,6 +45,7 @@ class Row:
     time: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
 
 
+STATES = get_args(State)
 NAMES = {field.name for field in fields(Row)}
 NEEDED = {field.name for field in fields(Row) if field.default is field.default_factory is MISSING}
 
@@ -62,7 +64,7 @@ class Ledger:
     def rows(self) -> list[Row]:
         """All rows, the oldest first."""
         whole = [row for row in read_rows(self.path) if row.keys() >= NEEDED]
-        known = [{name: row[name] for name in row.keys() & NAMES} for row in whole]
+        known = [{name: row[name] for name in row.keys() & NAMES} for row in whole if _is_row(row)]
         return [Row(**row | {"overrides": tuple(row["overrides"])}) for row in known]
 
     def last(self) -> dict[tuple[str, ...], Row]:
@@ -73,3 +75,9 @@ class Ledger:
         """Appends a row; it is on the disk when this returns."""
         with storage(self.path):
             append_row(self.path, vars(row), sync=True)
+
+
+def _is_row(row: Mapping[str, Any]) -> bool:
+    """Whether what is needed is of its kind: a sweep may be somebody else's."""
+    texts = isinstance(row["overrides"], list) and all(isinstance(text, str) for text in row["overrides"])
+    return texts and isinstance(row["key"], str) and isinstance(row["number"], int) and row["state"] in STATES

@@ -1,11 +1,14 @@
+import errno
+import fcntl
 import json
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
-from freqgan.errors import UserError
+from freqgan.errors import StorageError, UserError
 from freqgan.runs import (
     Choice,
     RunDirectory,
@@ -16,6 +19,7 @@ from freqgan.runs import (
     runs_under,
     write_checkpoint,
 )
+from freqgan.runs.directory import evaluations
 
 
 def hold(run: RunDirectory) -> None:
@@ -72,8 +76,56 @@ def test_who_asks_keeps_nobody_out(tmp_path: Path) -> None:
 @pytest.mark.fault("logging", "torn row of the record")
 def test_a_torn_last_row_is_left_out(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
-    (tmp_path / "metrics.jsonl").write_text(json.dumps({"a": 1}) + "\n" + '{"a": 2, "b"')
-    assert run.metrics == [{"a": 1}]
+    (tmp_path / "metrics.jsonl").write_text(json.dumps({"images_seen": 1}) + "\n" + '{"images_seen": 2, "b"')
+    assert run.metrics == [{"images_seen": 1}]
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.fault("logging", "record that is none")
+@pytest.mark.parametrize("row", [DEEP, '{"val/fd": 1.0}', '{"images_seen": "x"}', '{"images_seen": 8, "val/fd": [1]}'])
+def test_rows_that_are_none_are_left_out(tmp_path: Path, row: str) -> None:
+    run, good = RunDirectory(tmp_path), {"images_seen": 8, "val/fd": 2.0}
+    (tmp_path / "metrics.jsonl").write_text(f"{row}\n{json.dumps(good)}\n")
+    assert run.metrics == [good]
+    assert evaluations(run) == [{"images_seen": 8, "fd": 2.0}]
+
+
+@pytest.mark.fault("logging", "record that is none")
+@pytest.mark.parametrize("content", [DEEP, "\0" * 200, "[1]", "{", '{"status": ["finished"], "rollbacks": 5}'])
+def test_a_record_that_is_none_says_nothing(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    run = RunDirectory(tmp_path)
+    assert (run.record, run.state()) == ({}, "failed")
+    run.write_record(status="finished", rollbacks=[1])
+    assert run.record == {"status": "finished", "rollbacks": [1]}
+
+
+@pytest.mark.fault("foreign", "pipe in a run")
+def test_no_pipe_is_waited_for(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    for name in ("run.json", "metrics.jsonl", ".lock", "config.yaml"):
+        os.mkfifo(tmp_path / name)
+    assert (run.record, run.metrics, run.held()) == ({}, [], False)
+    with pytest.raises(UserError, match="it is a pipe, wanted a file"):
+        _ = run.config
+    with pytest.raises(UserError, match="is neither a file nor a folder: remove it"):
+        run.refuse_links()
+
+
+@pytest.mark.fault("logging", "file system without locks")
+def test_a_file_system_without_locks_is_no_other_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    run = RunDirectory.create(tmp_path)
+    with run.lock():
+        pass
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+    assert not run.held()
+    with pytest.raises(StorageError, match=r"cannot be locked .*Function not implemented.*set paths\.output_dir"):
+        hold(run)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,15 @@ def test_rows_of_another_version_are_read_as_far_as_they_go(tmp_path: Path) -> N
     Ledger(path).write(ROW)
     first, second = Ledger(path).rows()
     assert (first.key, first.overrides, first.attempt, second) == ("a", ("x=1",), 0, ROW)
+
+
+@pytest.mark.parametrize("damage", [{"overrides": None}, {"overrides": [1]}, {"number": "x"}, {"state": ["failed"]}])
+def test_rows_that_are_none_are_left_out(tmp_path: Path, damage: dict[str, Any]) -> None:
+    path = tmp_path / "ledger.jsonl"
+    least = {"key": "a", "number": 1, "overrides": ["x=1"], "state": "finished"}
+    path.write_text(json.dumps(least | damage) + "\n")
+    Ledger(path).write(ROW)
+    assert Ledger(path).rows() == [ROW]
 
 
 def test_a_ledger_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from freqgan.data.opening import content_of, open_file, stamp_of
+from freqgan.opening import content_of, open_file, stamp_of
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "device", "folder"])
