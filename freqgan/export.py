@@ -23,6 +23,7 @@ def main(cfg: DictConfig) -> None:
     settings = config.resolve(cfg)
     run, trusted = Path(settings["run"]), settings["allow_targets"]
     output = Path(settings["output"] or run / "export")
+    refuse_run(output)
     system, content = load_system(settings["run"], checkpoint=settings["checkpoint"], allow_targets=trusted)
     target, other = (output / "checkpoints" / f"last{suffix}" for suffix in (".ckpt", SHARED))
     if there := [path for path in (target, other) if path.exists() and not settings["overwrite"]]:
@@ -46,6 +47,13 @@ def main(cfg: DictConfig) -> None:
         write_checkpoint(target, checkpoint)
     size = target.stat().st_size / 2**20
     table_console().print(f"{output}: {size:.1f} MiB, for `freqgan {system.VERB} run={output}`")
+
+
+def refuse_run(output: Path) -> None:
+    """Raises a UserError for the directory of a run that was trained: its config and record would be lost."""
+    there = RunDirectory(output)
+    if (there.record and "exported_from" not in there.record) or there.numbered_checkpoints():
+        raise UserError(f"output={output} is a run that was trained: name another folder")
 
 
 def of_no_machine(stored: dict[str, Any]) -> dict[str, Any]:

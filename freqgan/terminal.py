@@ -37,6 +37,13 @@ class LogFile(logging.FileHandler):
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         self.told = False
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line; to open the file, which logging does here, may fail too."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
     def handleError(self, record: logging.LogRecord) -> None:
         """Called where a line could not be written."""
         if not self.told:

@@ -1,6 +1,7 @@
 """What is exported draws the same pictures, in both formats, and tells nothing of the machine that it is from."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,15 @@ def test_places_keep_their_last_part_alone() -> None:
         "encoder": encoder | {"name": "clip:clip"},
         "name": "/x",
     }
+
+
+@pytest.mark.parametrize("lost", [None, "run.json", "checkpoints/last.ckpt"])
+def test_no_export_takes_the_place_of_a_run(run: Path, tmp_path: Path, lost: str | None) -> None:
+    other = Path(shutil.copytree(run, tmp_path / "other"))
+    if lost is not None:
+        (other / lost).unlink()
+    before = {path: path.read_bytes() for path in other.rglob("*") if path.is_file()}
+    status, output = command(["export", f"run={run}", f"output={other}", "overwrite=true"], tmp_path)
+    assert status == 2, output
+    assert f"output={other} is a run that was trained: name another folder" in output
+    assert {path: path.read_bytes() for path in other.rglob("*") if path.is_file()} == before

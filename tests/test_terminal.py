@@ -1,10 +1,12 @@
 import io
+import logging
 import sys
+from pathlib import Path
 
 import pytest
 from rich.table import Table
 
-from freqgan.terminal import WIDEST, table_console
+from freqgan.terminal import WIDEST, LogFile, log_to, table_console
 
 
 def test_what_is_written_is_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,3 +22,12 @@ def test_what_is_written_is_what_is_read(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "tags=[first] [bold]x[/]" in written.getvalue()
     assert long in written.getvalue()
     assert "data.x=[a]" in written.getvalue()
+
+
+@pytest.mark.fault("logging", "full disk")
+def test_a_log_that_cannot_be_opened_says_so_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.log").mkdir()
+    with log_to(LogFile(tmp_path / "train.log")):
+        for _ in range(2):
+            logging.getLogger("freqgan.x").info("words")
+    assert capsys.readouterr().err.count("train.log could not be written") == 1

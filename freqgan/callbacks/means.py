@@ -50,5 +50,14 @@ class Means:
         return {"sums": sums, "counts": dict(self._counts)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues from `state_dict`."""
-        self._sums, self._counts, self._loaded = dict(state["sums"]), dict(state["counts"]), True
+        """Continues from `state_dict`.
+
+        Raises:
+            ValueError: it is none.
+        """
+        sums, counts = dict(state["sums"]), dict(state["counts"])
+        scalars = all(isinstance(total, Tensor) and total.numel() == 1 for total in sums.values())
+        whole = all(type(count) is int and count > 0 for count in counts.values())
+        if not (scalars and whole and sums.keys() == counts.keys()):
+            raise ValueError("sums and counts that are none")
+        self._sums, self._counts, self._loaded = sums, counts, True

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,9 @@ def read(file: Path, names: Iterable[str] = ()) -> dict[str, Tensor] | None:
     if not file.exists():
         return None
     try:
+        with zipfile.ZipFile(file) as archive:
+            if broken := archive.testzip():  # torch itself does not look
+                raise ValueError(f"other bytes in {broken}")
         tensors: dict[str, Tensor] = torch.load(file, weights_only=True)
         return tensors | {name: tensors[name] for name in names}
     except Exception as error:  # a damaged file fails in as many ways as it has bytes

@@ -106,6 +106,21 @@ def test_an_unfinished_row_is_continued(tmp_path: Path) -> None:
     assert [row["train/generator/adversarial"] for row in lines(after)] == [2.0]
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"sums": {"x": torch.ones(())}, "counts": {"x": 0}},
+        {"sums": {"x": torch.ones(())}, "counts": {"x": "y"}},
+        {"sums": {"x": torch.ones(())}, "counts": {}},
+        {"sums": {"x": torch.ones(2)}, "counts": {"x": 1}},
+        {"sums": {"x": 1.0}, "counts": {"x": 1}},
+    ],
+)
+def test_sums_that_are_none_are_refused(tmp_path: Path, state: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="that are none"):
+        Journal(new_run(tmp_path), [], every_steps=1).load_state_dict(state)
+
+
 def test_rows_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     toy, journal = new_system(), Journal(new_run(tmp_path), [], every_steps=1)
     for images in (8, 16, 24, 32):

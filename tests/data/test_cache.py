@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from freqgan.data.cache import build_once
+from freqgan.data import cache
+from freqgan.data.cache import WHOLE, build_once
 from freqgan.data.pixels import Pixels, as_tensor, write_pixels
 from freqgan.errors import StorageError, UserError
 
@@ -51,7 +52,49 @@ def test_the_remains_of_a_killed_process_are_built_anew(tmp_path):
     process.join()
     assert not (tmp_path / "key").exists()
     build_once(tmp_path / "key", lambda directory: (directory / "whole").write_text("2"))
-    assert [path.name for path in (tmp_path / "key").iterdir()] == ["whole"]
+    assert {path.name for path in (tmp_path / "key").iterdir()} == {"whole", WHOLE}
+
+
+DAMAGE = {
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-1]),
+    "empty": lambda file: file.write_bytes(b""),
+    "a flipped bit": lambda file: file.write_bytes(bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:]),
+    "cleaned away": lambda file: file.unlink(),
+}
+
+
+@pytest.mark.parametrize("name", ["values", WHOLE])
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.fault("data", "damaged cache")
+def test_a_damaged_cache_is_built_anew(tmp_path, damage, name, caplog):
+    built = []
+
+    def build(directory):
+        (directory / "values").write_bytes(b"1234")
+        built.append(directory)
+
+    directory = build_once(tmp_path / "key", build)
+    assert build_once(tmp_path / "key", build) == directory
+    assert len(built) == 1
+    DAMAGE[damage](directory / name)
+    assert build_once(tmp_path / "key", build) == directory
+    assert (directory / "values").read_bytes() == b"1234"
+    taken_as_it_is = (damage, name) == ("cleaned away", WHOLE)
+    assert [len(built), "is damaged, and is built anew" in caplog.text] == [2 - taken_as_it_is, not taken_as_it_is]
+
+
+@pytest.mark.fault("data", "damaged cache")
+def test_large_files_of_a_cache_are_known_by_their_size(tmp_path, monkeypatch):
+    def build(directory):
+        (directory / "values").write_bytes(b"1234")
+        built.append(directory)
+
+    built = []
+    monkeypatch.setattr(cache, "_SMALL", 3)
+    directory = build_once(tmp_path / "key", build)
+    (directory / "values").write_bytes(b"123")
+    build_once(tmp_path / "key", build)
+    assert (len(built), (directory / "values").read_bytes()) == (2, b"1234")
 
 
 @pytest.mark.fault("data", "cache killed, or its disk full")

@@ -1,4 +1,7 @@
+import io
 import logging
+import struct
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -133,13 +136,27 @@ def test_the_cache_is_keyed_by_data_weights_size_and_number(pixels: Any, evaluat
     assert larger.calls == 1
 
 
+def cut(content: bytes) -> bytes:
+    return content[:100]
+
+
+def with_a_flipped_bit(content: bytes) -> bytes:
+    """The bytes of an archive, one of them another one in the middle of its largest record."""
+    largest = max(zipfile.ZipFile(io.BytesIO(content)).infolist(), key=lambda record: record.file_size)
+    name, extra = struct.unpack_from("<HH", content, largest.header_offset + 26)
+    place = largest.header_offset + 30 + name + extra + largest.file_size // 2
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, with_a_flipped_bit])
+@pytest.mark.fault("data", "damaged cache")
 def test_a_damaged_cache_is_measured_again_with_a_warning(
-    protocol: GenerationProtocol, evaluate: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    damage: Any, protocol: GenerationProtocol, evaluate: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     real = _Real()
     expected = evaluate(protocol, real)
     for file in (tmp_path / "cache").iterdir():
-        file.write_bytes(file.read_bytes()[:100])
+        file.write_bytes(damage(file.read_bytes()))
     with caplog.at_level(logging.WARNING):
         assert evaluate(protocol, real) == expected
     assert caplog.text.count("is damaged") == 3
