@@ -11,6 +11,7 @@ from PIL import Image
 
 from freqgan.comparison.compared import Comparison
 from freqgan.comparison.run import Run
+from freqgan.opening import open_file
 from freqgan.pages import data_uri
 from freqgan.runs import Cells
 
@@ -98,7 +99,8 @@ def _images(path: Path) -> int:
 def _open(path: Path) -> Image.Image | None:
     """A PNG of a reasonable size; None for anything else."""
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as picture:
+        with warnings.catch_warnings(action="ignore"), open_file(path) as file:
+            picture = Image.open(file, formats=["PNG"])
             return picture.convert("RGB") if picture.width * picture.height <= MOST_PIXELS else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

@@ -82,7 +82,7 @@ def _from_lines(file: Path) -> dict[str, list[str]]:
             said = facts["captions"] if "captions" in facts else facts["caption"]
             captions = cleaned([said] if isinstance(said, str) else said)
             name = PurePosixPath(facts["image"]).as_posix()
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             form = '{"image": "<path below the folder>", "captions": ["…"]}'
             raise UserError(f"{printable(str(file))}, line {number} ({error!r}): wanted {form}") from error
         if captions:
@@ -104,7 +104,7 @@ def _coco(root: Path, names: Sequence[str]) -> dict[str, list[str]]:
             of_id = {image["id"]: PurePosixPath(image["file_name"]).name for image in facts["images"]}
             for note in facts["annotations"]:
                 said[of_id[note["image_id"]]] += cleaned([note["caption"]])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(f"{printable(str(file))} has not the form of COCO's captions ({error!r})") from error
     return {name: captions for name in names if (captions := said.get(PurePosixPath(name).name))}
 

@@ -209,7 +209,7 @@ def _captions(content: dict[str, bytes], name: str) -> list[str]:
             found = facts.get("captions", facts.get("caption"))
             found = [found] if isinstance(found, str) else found
         captions = cleaned(found)
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"{printable(name)}: its caption cannot be read: {error}") from error
     if not captions:
         raise UserError(f"{printable(name)}: its caption is empty")

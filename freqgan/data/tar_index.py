@@ -77,7 +77,7 @@ class TarIndex:
                 for name, checksum, parts in facts.pop("entries")
             ]
             return cls(**facts, entries=entries)
-        except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        except (KeyError, TypeError, AttributeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
 

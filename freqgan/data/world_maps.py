@@ -55,7 +55,7 @@ def country_instances(land: np.ndarray, file: Path) -> np.ndarray:
             for rings in _polygons(feature["geometry"]):
                 pixels = [[_pixel(*corner[:2], width, height) for corner in ring] for ring in rings]
                 _fill(instances, pixels, FIRST_THING + number)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"{file} cannot be read as GeoJSON polygons of countries: {reason}") from error
     return np.where(land, instances, 0).astype(np.uint16)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
 
+from freqgan.opening import open_file
 from freqgan.runs.files import write_json
 
 FILE = "cells.json"
@@ -53,8 +54,9 @@ class Cells:
     def read(cls, folder: Path) -> "Cells | None":
         """What `cells.json` says; None where there is none."""
         try:
-            said = json.loads((folder / FILE).read_text())
+            with open_file(folder / FILE) as file:
+                said = json.load(file)
             layout = said["columns"], said["gap"], tuple(said["cell"]), said["scale"]
             return cls(tuple(said["ids"]), *layout, tuple(said.get("captions", ())))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None

@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def test_whole_grids_where_nobody_said_what_lies_where(tmp_path: Path) -> None:
         "",
         "[]",
         "{",
+        "[" * 100_000,
         '{"ids": ["a"]}',
         '{"ids": [1], "columns": 2, "gap": 1, "cell": [8, 8], "scale": 2}',
         '{"ids": ["a"], "columns": 0, "gap": 1, "cell": [8, 8], "scale": 2}',
@@ -93,6 +95,14 @@ def test_cells_outside_of_the_picture_and_broken_pictures_are_left_out(tmp_path:
     assert of(tmp_path) == []
     grid.write_bytes(b"GIF89a")
     assert of(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["cells.json", "images_000001000.png"])
+def test_no_pipe_is_waited_for(tmp_path: Path, name: str) -> None:
+    place = write_run(tmp_path / "a", rows_of(1.0), grid=True) / "samples" / name
+    place.unlink()
+    os.mkfifo(place)
+    assert [content for sheet in of(tmp_path) for content, _ in sheet.rows] == ["whole grid"] * (name == "cells.json")
 
 
 def test_the_newest_grid_of_whole_images_is_taken(tmp_path: Path) -> None:

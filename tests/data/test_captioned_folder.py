@@ -99,7 +99,7 @@ def test_no_caption_at_all_is_never_skipped(folder, root):
 
 
 @pytest.mark.parametrize(
-    "line", ["{", "[1]", '{"image": "00.png"}', '{"captions": ["a"]}', '{"image": 3, "caption": "a"}']
+    "line", ["{", "[" * 100_000, "[1]", '{"image": "00.png"}', '{"captions": ["a"]}', '{"image": 3, "caption": "a"}']
 )
 def test_lines_that_cannot_be_read(folder, root, line):
     (root / "captions.jsonl").write_text(f"\n{line}\n")
@@ -132,9 +132,10 @@ def test_coco(folder, tmp_path):
     for place in (root, root.parent):
         dataset = folder(place, layout="coco")
         assert [dataset.captions(i) for i in range(3)] == [[f"number {i}", f"number {i + 3}"] for i in range(3)]
-    notes.write_text('{"images": []}')
-    with pytest.raises(UserError, match="has not the form of COCO's captions"):
-        folder(root, layout="coco")
+    for text in ('{"images": []}', "[" * 100_000):
+        notes.write_text(text)
+        with pytest.raises(UserError, match="has not the form of COCO's captions"):
+            folder(root, layout="coco")
 
 
 @pytest.fixture

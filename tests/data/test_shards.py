@@ -119,9 +119,10 @@ def test_the_fingerprint_follows_the_content_and_not_the_cut(photos, packed, sha
     [
         (lambda shard, index: os.utime(shard, (2e9, 2e9)), "it is older than its shard"),
         (lambda shard, index: index.write_text("{"), "is left unused"),
+        (lambda shard, index: index.write_text("[" * 100_000), "is left unused"),
         (lambda shard, index: index.write_bytes(index.read_bytes().replace(b'"size":', b'"size":1')), "is left unused"),
     ],
-    ids=["older", "damaged", "of another shard"],
+    ids=["older", "damaged", "deep", "of another shard"],
 )
 def test_an_index_that_does_not_fit_is_left_unused(bare, packed, shards, caplog, change, warning):
     for index in packed.glob("*.idx.json"):
@@ -346,7 +347,7 @@ def test_captions_in_json_and_what_cannot_be_read(shards, tmp_path):
         return [dataset[i]["caption"] for i in range(len(dataset))]
 
     assert captions(b'{"caption": "one"}', b'{"captions": ["two", " drei "]}') == [["one"], ["two", "drei"]]
-    for text in (b"{", b'{"caption": 3}', b'{"title": "x"}', b'{"caption": " "}', b"[1]", b"\xff"):
+    for text in (b"{", b'{"caption": 3}', b'{"title": "x"}', b'{"caption": " "}', b"[1]", b"\xff", b"[" * 100_000):
         with pytest.raises(UserError, match=r"0\.png of .*its caption (cannot be read|is empty)") as error:
             captions(text)
         assert len(error.value.lines) == 1

@@ -182,6 +182,7 @@ def test_the_index_comes_back_from_its_file():
         lambda text: text.replace(b'"image":[512', b'"image":[99999999'),
         lambda text: text.replace(b'"image"', b'"shell"'),
         lambda text: b"[]",
+        lambda text: b"[" * 100_000,
         lambda text: b"\xff",
     ],
 )
