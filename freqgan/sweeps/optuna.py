@@ -7,14 +7,15 @@ study that was stopped proposes what it would have proposed.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, final
 
 import numpy as np
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, QuotedString, RangeSweep
 
 from freqgan.config.sweeping import SweepCommand, assignment, typed
-from freqgan.errors import UserError
+from freqgan.errors import StorageError, UserError
 from freqgan.limits import Count, Natural
 from freqgan.runs.directory import RunDirectory
 from freqgan.suggest import hint
@@ -23,6 +24,27 @@ from freqgan.sweeps.ledger import Row
 from freqgan.sweeps.search import Proposal, Search
 
 NAME, STUDY = "freqgan", "study.db"
+_Given = ParamSpec("_Given")
+_Found = TypeVar("_Found")
+
+
+def _of_the_study(
+    method: Callable[Concatenate["Optuna", _Given], _Found],
+) -> Callable[Concatenate["Optuna", _Given], _Found]:
+    """The same with a StorageError where the study's file is damaged, or its disk full."""
+
+    @wraps(method)
+    def told(self: "Optuna", *arguments: _Given.args, **named: _Given.kwargs) -> _Found:
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            return method(self, *arguments, **named)
+        except (SQLAlchemyError, self.optuna.exceptions.StorageInternalError) as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            fix = "free some space, or set another sweep.name where it is damaged"
+            raise StorageError(f"the study in {self.folder / STUDY} fails ({reason}): {fix}") from error
+
+    return told
 
 
 @final
@@ -58,14 +80,17 @@ class Optuna(Search):
         self.total, self.metric, self.direction = n_trials, metric, direction
         self.sampler, self.pruner = sampler, pruner or self.optuna.pruners.NopPruner()
         self.start, self.seed = start, seed
+        self.folder = Path()
         self._trials: dict[int, Any] = {}  # by the number of the job
 
+    @_of_the_study
     def begin(self, command: SweepCommand, folder: Path) -> None:
         """Opens the study; trials that were running when it was left are proposed first, to go on."""
         if not command.swept:
             raise UserError(
                 "there is nothing to search: give a key several values, as in 'optim.lr=interval(1e-4, 1e-2)'"
             )
+        self.folder = folder
         self.keys = {o.key_or_group: str(o.get_key_element()) for o in command.swept}
         self.space = {o.key_or_group: distribution(self.optuna, o) for o in command.swept}
         if lines := list(self._wrong_starts()):
@@ -88,12 +113,14 @@ class Optuna(Search):
         running = [trial for trial in trials if trial.state == self.optuna.trial.TrialState.RUNNING]
         self._left = [self.optuna.trial.Trial(self.study, trial._trial_id) for trial in running]
 
+    @_of_the_study
     def plan(self) -> tuple[list[Proposal], int]:
         """The next trial stands for all: what the others are depends on results."""
         left = self.total - sum(trial.state.is_finished() for trial in self._drawn())
         proposal = self.ask(1)
         return ([proposal] if proposal else []), left
 
+    @_of_the_study
     def ask(self, free: int) -> Proposal | None:
         """A trial for a free slot: the later it is drawn, the more results it is drawn from."""
         if free < 1:
@@ -104,12 +131,14 @@ class Optuna(Search):
         self._trials[trial.number + 1] = trial
         return Proposal(trial.number + 1, tuple(assignment(self.keys[key], trial.params[key]) for key in self.space))
 
+    @_of_the_study
     def goes_on(self, number: int, run: RunDirectory) -> bool:
         """Reports values that are new, and asks the pruner."""
         trial = self._trials[number]
         self._report(trial, run)
         return not trial.should_prune()
 
+    @_of_the_study
     def tell(self, row: Row, run: RunDirectory) -> str:
         """Completes, prunes or fails the trial; a value that is not a finite number fails it."""
         trial = self._trials.pop(row.number, None)

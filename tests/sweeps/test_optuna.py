@@ -2,6 +2,7 @@ import json
 import math
 import subprocess
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from freqgan.config.sweeping import SweepCommand
-from freqgan.errors import UserError
+from freqgan.errors import StorageError, UserError
 from freqgan.runs import RunDirectory
 from freqgan.sweeps import Optuna, Row
 from freqgan.sweeps.ledger import State
@@ -253,6 +254,19 @@ def test_start_values_are_tried_first(tmp_path: Path) -> None:
     assert finish(found, tmp_path, 1.0).typed == ("optim.lr=0.0002", "model.width=4", "loss=hinge")
     assert "loss=bce" in ask(search(tmp_path, start=[{"loss": "bce"}])).typed
     assert len(found.study.trials) == 2
+
+
+@pytest.mark.fault("sweep", "damaged study")
+@pytest.mark.parametrize("damage", [lambda whole: bytes(len(whole)), lambda whole: whole[: len(whole) // 2]])
+def test_a_damaged_study_is_one_line(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    found = search(tmp_path)
+    ask(found)
+    study = tmp_path / "study.db"
+    study.write_bytes(damage(study.read_bytes()))
+    for use in (lambda: ask(found), lambda: search(tmp_path), lambda: found.tell(row(1), run(tmp_path, 1, 1.0))):
+        with pytest.raises(StorageError, match=r"the study in .*study\.db fails \(.*set another sweep\.name") as caught:
+            use()
+        assert "\n" not in str(caught.value)
 
 
 # Whole sweeps
