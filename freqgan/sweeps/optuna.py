@@ -34,7 +34,7 @@ def _of_the_study(
     """The same with a StorageError where the study's file is damaged, or its disk full."""
 
     @wraps(method)
-    def told(self: "Optuna", *arguments: _Given.args, **named: _Given.kwargs) -> _Found:
+    def told(self: "Optuna", /, *arguments: _Given.args, **named: _Given.kwargs) -> _Found:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
