@@ -23,14 +23,16 @@ from freqgan.comparison.intervals import Spread, spread
 from freqgan.comparison.measures import direction, short
 from freqgan.comparison.records import as_results
 from freqgan.comparison.variants import Variant
-from freqgan.comparison.wording import NOTHING, number, of_metric
+from freqgan.comparison.wording import ARROWS, NOTHING, number, of_metric
 
 REPORTED = ("mean_iou", "pixel_accuracy", "class_accuracy")
+REPORTED += ("caption_accuracy", "r_precision")
 REPORTED += ("fd", "kid", "recall", "spectrum_distance", "detail_distance", "grey_distance", "colour_distance")
 REPORTED += ("psnr", "ssim", "gmsd", "perceptual", "lpips", "lr_consistency_psnr")
 REPORTED += ("boundary_sharpness", "touching_sharpness", "elsewhere_sharpness")
-BASELINE = re.compile(r"(?<!over)_bicubic|_real(?=_|$)")  # in names of what others score: the same in all runs
+BASELINE = re.compile(r"(?<!over)_bicubic|_(real|mismatched)(?=_|$)")  # what others score
 REAL = re.compile(r"_real(?=_|$)")  # of these, real images
+DETAILS = re.compile(r"caption_accuracy_.*(color|shape|size|position|whole|background|count)(?=_|$)")  # in the CSV
 RATE = "optim.lr"
 CLEAR = 0.9  # share of its untrained start that every seed's distance has to end below
 COLLAPSED = 0.3  # diversity below which samples count as one, where a run's own monitor has no other threshold
@@ -105,9 +107,9 @@ def results(comparison: Comparison) -> str:
 
 def quality(comparison: Comparison) -> list[list[str]]:
     """A line per variant, the best first: metrics at equal images, and CPU-seconds of a run."""
-    own = [name for name in comparison.metrics if not BASELINE.search(name)]
+    own = [name for name in comparison.metrics if not BASELINE.search(name) and not DETAILS.search(name)]
     metrics = [name for kind in REPORTED for name in own if short(name)[0] == kind]
-    table = [["variant", "seeds", *map(of_metric, metrics), "CPU-seconds"]]
+    table = [["variant", "seeds", *titles(metrics), "CPU-seconds"]]
     for variant in comparison.variants:
         cells = [comparison.cell("images", variant, metric) for metric in metrics]
         spreads = [cell.spread if cell else None for cell in cells]
@@ -117,6 +119,20 @@ def quality(comparison: Comparison) -> list[list[str]]:
         cost = number(round(sum(costs) / len(costs))) if costs else NOTHING
         table.append([variant.name + UNCLEAR * unclear, str(seeds), *map(of_spread, spreads), cost])
     return table
+
+
+def titles(metrics: Sequence[str]) -> list[str]:
+    """Short names, and of their protocols what tells some of one name apart.
+
+    >>> titles(["fd_stage3_lite_n9", "fd_stage2_lite_n9", "psnr_y_crop4"])
+    ['fd stage3 ↓', 'fd stage2 ↓', 'psnr ↑']
+    """
+    found = []
+    for kind, protocol in map(short, metrics):
+        others = [other.split("_") for name, other in map(short, metrics) if name == kind]
+        own = [word for word in protocol.split("_") if not all(word in words for words in others)]
+        found.append(" ".join([kind, *own, ARROWS[direction(kind)]]))
+    return found
 
 
 def stability(comparison: Comparison) -> list[list[str]]:
@@ -144,7 +160,7 @@ def of_real(comparison: Comparison) -> list[str]:
     """What real images score, in one sentence."""
     scores = {}
     for metric in comparison.metrics:
-        if REAL.search(metric) and short(metric)[0] in REPORTED:
+        if REAL.search(metric) and not DETAILS.search(metric) and short(metric)[0] in REPORTED:
             values = (series.last().value for run in comparison.runs if (series := run.metric(metric)) is not None)
             scores[short(metric)[0]] = number(next(values))
     return [f"Real images: {', '.join(f'{name} {value}' for name, value in scores.items())}."] if scores else []
