@@ -147,6 +147,32 @@ def test_no_process_outlives_the_first(tmp_path: Path, sign: str) -> None:
     assert RunDirectory(only_run(tmp_path)).state() == "killed"
 
 
+def second_of(first: int) -> int:
+    """The process that the first one of two has started."""
+    children = map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())
+    return next(pid for pid in children if b"LOCAL_RANK=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not tell who started whom")
+@pytest.mark.fault("resume", "two processes stopped or killed")
+def test_a_run_does_not_outlive_its_second_process_and_goes_on(tmp_path: Path) -> None:
+    whole, parts = (["budget.images=64", f"paths.run_dir={tmp_path / name}"] for name in ("whole", "parts"))
+    status, output = finish(start(PROGRAM, tmp_path, *whole))
+    assert status == 0, output
+    process = start(PROGRAM, tmp_path, *parts)
+    while not (tmp_path / "parts" / "checkpoints" / "images_16.ckpt").exists():
+        assert process.poll() is None, finish(process)
+        time.sleep(0.002)
+    os.kill(second_of(process.pid), signal.SIGKILL)
+    status, output = finish(process)
+    assert status != 0, output
+    assert RunDirectory(tmp_path / "parts").state() in ("failed", "killed")
+    status, output = finish(start(PROGRAM, tmp_path, *parts, "resume=auto"))
+    assert status == 0, output
+    assert "resumed at " in output
+    assert_same(tmp_path / "parts", tmp_path / "whole")
+
+
 def test_one_process_goes_on_with_what_two_began(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
     status, output = finish(start(PROGRAM, tmp_path, "budget.images=32"))
     assert status == 0, output

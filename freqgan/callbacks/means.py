@@ -5,6 +5,7 @@ from typing import Any, final
 
 from torch import Tensor
 
+from freqgan.ops.global_batch import gather_rows, rank, world_size
 from freqgan.systems.parallel import averaged
 
 
@@ -45,19 +46,24 @@ class Means:
         return {name: float(total) / counts[name] for name, total in sums.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been added up, over all processes."""
-        sums = {name: total.cpu() for name, total in averaged(self._sums).items()}
+        """What has been added up, by every process: sums of their means would end in other digits."""
+        sums = {name: gather_rows(total.reshape(1)).cpu() for name, total in self._sums.items()}
         return {"sums": sums, "counts": dict(self._counts)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues from `state_dict`.
+        """Continues from `state_dict`; other processes than those that it is from begin with their mean.
 
         Raises:
             ValueError: it is none.
         """
         sums, counts = dict(state["sums"]), dict(state["counts"])
-        scalars = all(isinstance(total, Tensor) and total.numel() == 1 for total in sums.values())
+        scalars = all(isinstance(x, Tensor) and x.is_floating_point() and x.numel() for x in sums.values())
         whole = all(type(count) is int and count > 0 for count in counts.values())
         if not (scalars and whole and sums.keys() == counts.keys()):
             raise ValueError("sums and counts that are none")
-        self._sums, self._counts, self._loaded = sums, counts, True
+        self._sums = {name: _own(total.reshape(-1)) for name, total in sums.items()}
+        self._counts, self._loaded = counts, True
+
+
+def _own(sums: Tensor) -> Tensor:
+    return sums[rank()] if len(sums) == world_size() else sums.mean()

@@ -43,6 +43,7 @@ class Choice:
         images_seen: where it was written.
         finished: whether the run needs nothing more.
         gone_back: whether the run has diverged, in this very command, and begins there again.
+        started: when the run was last started before; what has begun since is another process's.
     """
 
     run: RunDirectory | None = None
@@ -50,6 +51,7 @@ class Choice:
     images_seen: int = 0
     finished: bool = False
     gone_back: bool = False
+    started: str | None = None
 
 
 class Data(Protocol):
@@ -147,17 +149,18 @@ def choose_own(path: Path, resume: str | None) -> Choice:
         raise UserError(f"paths.run_dir={path} holds a run already: continue it with resume=auto, or name another")
     if resume == "must" and not whole:
         raise UserError(f"resume=must found no whole checkpoint in paths.run_dir={path}: use resume=auto to start one")
-    return choice if whole else Choice()
+    return choice if whole else Choice(started=choice.started)
 
 
 def _continue(run: RunDirectory, checkpoint: Path | None) -> Choice:
     run.refuse_links()
+    started = run.record.get("started")
     if checkpoint is None:
         checkpoint, broken = run.newest_good_checkpoint()
         for path in broken:
             log.warning("%s is damaged; %s is used instead", path, checkpoint.name if checkpoint else "nothing")
     images = read_checkpoint(checkpoint)["clock"]["images_seen"] if checkpoint else 0
-    return Choice(run=run, checkpoint=checkpoint, images_seen=images, finished=run.state() == "finished")
+    return Choice(run, checkpoint, images, finished=run.state() == "finished", started=started)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:

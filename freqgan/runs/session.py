@@ -56,7 +56,7 @@ def session(run: RunDirectory, choice: Choice) -> Iterator[None]:
     The other processes of a parallel run hold nothing and write nothing.
 
     Raises:
-        UserError: another process holds the run.
+        UserError: another process holds the run, or has held it since the choice was made.
         StorageError: the machine of one of the others does not share the directory.
     """
     with _leading(run, choice) if is_rank_zero() else _following(run):
@@ -67,6 +67,8 @@ def session(run: RunDirectory, choice: Choice) -> Iterator[None]:
 def _leading(run: RunDirectory, choice: Choice) -> Iterator[None]:
     file = LogFile(run.path / "train.log")
     with run.lock(), log_to(file):
+        if run.record.get("started") != choice.started:  # getting the data can take long
+            raise UserError(f"{run.path} was started by another process meanwhile: give this command again")
         for stale in [*run.path.glob(".*.tmp"), *run.path.glob("*/.*.tmp")]:
             stale.unlink(missing_ok=True)
         file_or_none = None if choice.checkpoint is None else str(choice.checkpoint)

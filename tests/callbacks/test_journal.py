@@ -112,7 +112,8 @@ def test_an_unfinished_row_is_continued(tmp_path: Path) -> None:
         {"sums": {"x": torch.ones(())}, "counts": {"x": 0}},
         {"sums": {"x": torch.ones(())}, "counts": {"x": "y"}},
         {"sums": {"x": torch.ones(())}, "counts": {}},
-        {"sums": {"x": torch.ones(2)}, "counts": {"x": 1}},
+        {"sums": {"x": torch.ones(0)}, "counts": {"x": 1}},
+        {"sums": {"x": torch.ones(1, dtype=torch.int64)}, "counts": {"x": 1}},
         {"sums": {"x": 1.0}, "counts": {"x": 1}},
     ],
 )

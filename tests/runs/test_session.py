@@ -1,11 +1,13 @@
-"""What the processes beside rank zero do with a run."""
+"""Who writes to a run: one process, as its choice found it; those beside rank zero write nothing."""
 
 from pathlib import Path
 
 import pytest
+import torch
 
 from freqgan.errors import StorageError, UserError
-from freqgan.runs import Choice, RunDirectory
+from freqgan.runs import Choice, RunDirectory, choose, write_checkpoint
+from freqgan.runs.resume import choose_own
 from freqgan.runs.session import session, told, told_by_rank_zero
 
 
@@ -47,3 +49,27 @@ def test_rank_zero_reports_it() -> None:
 def test_a_process_that_nobody_knows_is_told_what_to_use() -> None:
     with pytest.raises(UserError, match=r"LOCAL_RANK=1 says .* use torchrun or srun"):
         told()
+
+
+@pytest.mark.fault("logging", "second process in one run directory")
+def test_a_run_that_another_process_went_on_with_is_not_gone_back_in(tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path)
+    run.write_record(status="killed", started="2026-01-01T00:00:00+0000")
+    content = {"state_dict": {"w": torch.zeros(3)}, "ema": {}, "clock": {"images_seen": 8}}
+    write_checkpoint(run.path / "checkpoints" / "images_8.ckpt", content)
+    ours, theirs = (choose(tmp_path, "auto") for _ in range(2))
+    with session(run, theirs):
+        pass
+    record = run.record
+    with pytest.raises(UserError, match="was started by another process meanwhile: give this command again"):
+        session(run, ours).__enter__()
+    assert run.record == record
+    with session(run, choose(tmp_path, str(run.path))):
+        pass
+
+
+def test_a_run_that_died_before_its_first_checkpoint_may_be_begun_again(tmp_path: Path) -> None:
+    run = RunDirectory.at(tmp_path / "own")
+    for _ in range(2):
+        with session(run, choose_own(run.path, "auto")):
+            run.write_record(status="running")
