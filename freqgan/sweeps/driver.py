@@ -29,7 +29,7 @@ STATES: dict[int, State] = {0: "finished", 2: "refused", 65: "diverged", TIMED_O
 STOPPED = (130, 143)
 SHOWN = 160  # characters of a reason; the ledger has all
 WATCHED_EVERY = 2.0  # seconds between two looks at what running jobs have written
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)  # the last one of a closed terminal
 
 
 @final
@@ -247,7 +247,9 @@ class Driver:
     @contextmanager
     def _listening(self) -> Iterator[None]:
         """Signals are remembered; `_goes_on` acts on them."""
-        old: dict[Any, Any] = {signum: signal.signal(signum, self._remember) for signum in SIGNALS}
+        # `nohup` has a process pass over the end of its terminal.
+        heard = [signum for signum in SIGNALS if (signum, signal.getsignal(signum)) != (signal.SIGHUP, signal.SIG_IGN)]
+        old: dict[Any, Any] = {signum: signal.signal(signum, self._remember) for signum in heard}
         try:
             yield
         finally:

@@ -198,7 +198,16 @@ def test_two_drivers_do_not_work_at_once(tmp_path: Path) -> None:
         os.waitpid(holder, 0)
 
 
-@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.fixture
+def _in_a_terminal() -> Iterator[None]:
+    """These tests may themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_in_a_terminal")
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 def test_the_first_signal_stops_the_jobs_and_the_second_kills_them(tmp_path: Path, signum: int, status: int) -> None:
     def outcome(job: str) -> Iterator[int | None]:
         os.kill(os.getpid(), signum)
@@ -222,6 +231,19 @@ def test_the_first_signal_stops_the_jobs_and_the_second_kills_them(tmp_path: Pat
     assert all(row.state in ("interrupted", "waiting") for row in sweep.rows.values())
     assert search.told == []
     assert "c" not in engine.handles
+
+
+def test_a_sweep_under_nohup_does_not_hear_its_terminal_close(tmp_path: Path) -> None:
+    def outcome(job: str) -> Iterator[int | None]:
+        os.kill(os.getpid(), signal.SIGHUP)
+        yield None
+        yield 0
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert states(made(tmp_path, Listed("a"), Scripts(outcome, slots=1)).run()) == {1: "finished"}
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_what_the_search_gives_up_is_pruned(tmp_path: Path) -> None:
