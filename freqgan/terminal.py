@@ -44,8 +44,18 @@ class LogFile(logging.FileHandler):
         except OSError:
             self.handleError(record)
 
+    def close(self) -> None:
+        """Closes the file; what was still to be written may not fit."""
+        try:
+            super().close()
+        except OSError:
+            self._tell()
+
     def handleError(self, record: logging.LogRecord) -> None:
         """Called where a line could not be written."""
+        self._tell()
+
+    def _tell(self) -> None:
         if not self.told:
             self.told = True
             tell(f"{self.baseFilename} could not be written ({sys.exception()}): what is missing there is here alone\n")
