@@ -85,11 +85,11 @@ def test_parts_of_the_main_study(part: str, environment: dict[str, str], count: 
     assert ("db2" in " ".join(jobs[-1].typed)) == (environment.get("BEST") == "db2")
 
 
-@pytest.mark.parametrize(("part", "count"), [("networks", 8), ("gan", 4)])
-def test_parts_of_the_super_resolution_study(part: str, count: int) -> None:
+@pytest.mark.parametrize(("part", "count", "seeds"), [("networks", 9, 3), ("rates", 12, 1), ("gan", 4, 3)])
+def test_parts_of_the_super_resolution_study(part: str, count: int, seeds: int) -> None:
     command, jobs = asked("branch_sr", part, TRAIN="photos", TEST="others")
-    assert len(jobs) == 3 * count
-    settings = [command.compose(job.chosen) for job in jobs if "seed=1" in job.typed]
+    assert len(jobs) == seeds * count
+    settings = [command.compose(job.chosen) for job in jobs if "seed=1" in job.typed or seeds == 1]
     assert len({json.dumps(config.resolve(job), sort_keys=True) for job in settings}) == count
     for job in settings:
         config.check(job)
@@ -148,7 +148,7 @@ def test_networks_of_the_super_resolution_study_cost_the_same() -> None:
             with FlopCounterMode(display=False) as counter:
                 system.generator.upscale(torch.empty(1, 3, 64, 64, device="meta"))
             costs.append(counter.get_total_flops())
-    assert len(costs) == 8
+    assert len(costs) == 9
     assert costs == pytest.approx([costs[0]] * len(costs), rel=0.06)
 
 
@@ -349,3 +349,14 @@ def test_plots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["plot.py", str(runs), "--to", str(tmp_path), "--seed", "7"])
     with pytest.raises(SystemExit, match="no run of seed 7 has samples"):
         plot.main()
+
+
+def test_crops_are_of_pictures_whose_sides_the_scale_divides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(EXPERIMENTS / "branch_sr")
+    crops = importlib.import_module("crops")
+    name, image = next(crops.pictures(None, 3))
+    assert (name, image.shape) == ("scene 0", (1, 3, 318, 318))
+    part = crops.magnified(image, 5, 9)
+    assert part.shape == (3, 192, 192)
+    assert torch.equal(part[:, ::4, ::4], image[0, :, 5:53, 9:57])
+    assert torch.equal(part[:, 3::4, 3::4], part[:, ::4, ::4])
