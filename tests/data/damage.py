@@ -221,7 +221,7 @@ def _linked(path: Path, link: Callable[[Path, Path], None]) -> None:
 
 def failing(path: Path, error: OSError) -> Any:
     """Opening one file fails, as it does for whom it is not meant, or on a failing disk."""
-    from freqgan.data import opening
+    from freqgan import opening
 
     whole = opening._at_once
 
