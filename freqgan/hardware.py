@@ -46,7 +46,7 @@ class Hardware:
         timeout_minutes: after which a process gives up waiting for the others.
 
     Raises:
-        UserError: the machine lacks such devices, a number is out of its range, or the launcher started others.
+        UserError: the machine lacks such devices, or the launcher started others.
     """
 
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"

@@ -18,7 +18,6 @@ from freqgan.data.id_maps import IdMaps
 from freqgan.data.layouts import Layout
 from freqgan.data.splits import Split, belongs, standing_in
 from freqgan.errors import UserError
-from freqgan.limits import Count, NonNegative
 
 _SCAN_VERSION = 3
 _LISTED_ERRORS = 10
@@ -48,8 +47,8 @@ class ScannedFolder:
         root: Path,
         layout: Layout,
         *,
-        max_pixels: Count,
-        cache_limit_gib: NonNegative,
+        max_pixels: int,
+        cache_limit_gib: float,
         cache: Path,
         setting: str = "data.root",
         boxes: Mapping[str, tuple[int, int, int, int]] | None = None,

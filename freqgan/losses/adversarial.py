@@ -28,7 +28,7 @@ class AdversarialLoss(nn.Module, ABC):
         boundary: the logit above which an image counts as real; None where logits mean something only beside others.
     """
 
-    gradient_penalty: NonNegative = 0.0
+    gradient_penalty: float = 0.0
     relative: bool = False
     boundary: float | None = 0.0
 

@@ -23,8 +23,8 @@ def focal_frequency(
     fake: Float[Tensor, "b c h w"],
     real: Float[Tensor, "b c h w"],
     *,
-    alpha: NonNegative = 1.0,
-    patch_factor: Count = 1,
+    alpha: float = 1.0,
+    patch_factor: int = 1,
     average_spectrum: AverageSpectrum = "none",
     log_matrix: bool = False,
     batch_matrix: bool = False,
@@ -64,9 +64,6 @@ class FocalFrequencyLoss(nn.Module):
         average_spectrum: compare mean spectra of the batch.
         log_matrix: take the logarithm for the weights.
         batch_matrix: divide by the batch's largest weight.
-
-    Raises:
-        UserError: `alpha` is below 0 or `patch_factor` below 1.
     """
 
     def __init__(

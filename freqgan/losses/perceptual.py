@@ -46,7 +46,7 @@ class PerceptualLoss(nn.Module):
             layers of VGG19 have a single position.
 
     Raises:
-        UserError: a layer that the network does not have or that is no activation, none, or a number out of range.
+        UserError: a layer that the network does not have or that is no activation, or none.
     """
 
     def __init__(self, network: FeatureNetwork, *, layers: dict[str, NonNegative], min_side: Count = 32) -> None:

@@ -76,9 +76,6 @@ class LabelToImageProtocol:
         kid_subsets: random subsets over which the kernel distance is averaged.
         kid_subset_size: images in each of them, at most as many as there are.
         judge: the segmenter of `judge_run`.
-
-    Raises:
-        UserError: a number is too small.
     """
 
     KIND = "label_to_image"

@@ -14,7 +14,6 @@ from freqgan.features import FeatureNetwork
 from freqgan.limits import Count, Several
 from freqgan.metrics import ranks
 from freqgan.metrics.eight_bit import to_eight_bit
-from freqgan.metrics.limits import refuse_small
 from freqgan.metrics.real_cache import cache_file, keep, restore
 from freqgan.ops.global_batch import rank, world_size
 
@@ -71,7 +70,7 @@ class GenerationProtocol:
         kid_subset_size: images in each of them, at most as many as there are.
 
     Raises:
-        UserError: a number is too small.
+        UserError: an image has not as many neighbours as `k`.
     """
 
     KIND = "generation"
@@ -88,10 +87,12 @@ class GenerationProtocol:
         kid_subsets: Count = 10,
         kid_subset_size: Several = 1000,
     ) -> None:
-        refuse_small(
-            num_images=(num_images, k + 1),
-            num_real=(num_real, k + 1),
-        )
+        counts = {"num_images": num_images, "num_real": num_real}
+        if few := [name for name, count in counts.items() if count is not None and count <= k]:
+            fix = f"set it to {k + 1} or more, or metrics.k lower"
+            raise UserError(
+                *(f"metrics.{name}={counts[name]} leaves an image no {k} neighbours: {fix}" for name in few)
+            )
         self.features = features
         self.num_images, self.num_real, self.batch_size = num_images, num_real, batch_size
         self.k, self.kid_subsets, self.kid_subset_size = k, kid_subsets, kid_subset_size

@@ -44,9 +44,6 @@ class RestorationProtocol:
             factor between input and original, as published numbers have it, or 0 where both are of one size.
         num_images: take only the first ones, named in the metrics; None takes all.
         crops: a folder for pictures of the part with the most detail: enlarged, restored, original.
-
-    Raises:
-        UserError: a number is too small.
     """
 
     KIND = "restoration"

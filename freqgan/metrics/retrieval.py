@@ -34,9 +34,6 @@ class RetrievalProtocol:
 
     Args:
         num_images: take only so many, evenly drawn and named in the metrics; None takes all.
-
-    Raises:
-        UserError: fewer than two images, among which nothing can be found.
     """
 
     KIND = "retrieval"

@@ -82,9 +82,6 @@ class SegmentationProtocol:
 
     Args:
         num_images: take only so many, evenly drawn and named in the metrics; None takes all.
-
-    Raises:
-        UserError: fewer than one.
     """
 
     KIND = "segmentation"

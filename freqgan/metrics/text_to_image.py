@@ -80,9 +80,6 @@ class TextToImageProtocol:
         scenes: judges what is said of scenes; null leaves that out, as other data do.
         clip: name or folder of a CLIP; null leaves its score out.
         judge: the pair of `judge_run`.
-
-    Raises:
-        UserError: a number is too small.
     """
 
     KIND = "text_to_image"

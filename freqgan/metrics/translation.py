@@ -62,9 +62,6 @@ class TranslationProtocol:
         num_images: take only the first ones of each domain, named in the metrics; None takes all.
         kid_subsets: random subsets over which the kernel distance is averaged.
         kid_subset_size: images in each of them, at most as many as there are.
-
-    Raises:
-        UserError: a number is too small.
     """
 
     KIND = "translation"

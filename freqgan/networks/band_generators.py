@@ -17,7 +17,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from freqgan.limits import Count
 from freqgan.networks.band_gans import BandGAN
 from freqgan.networks.joined_bands import context_channels, context_image, parted_bands
 from freqgan.networks.resting import resting
@@ -76,7 +75,7 @@ class BandGenerators(nn.Module):
         gans: Sequence[BandGAN],
         *,
         generator: Callable[..., nn.Module],
-        latent_dim: Count,
+        latent_dim: int,
         low: Mapping[str, Any] | None = None,
         apart: bool = False,
         passes: int = 1,

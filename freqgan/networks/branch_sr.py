@@ -106,7 +106,7 @@ class BranchSR(SuperResolver):
             `FoldingConv2d`; upsampling layers have none.
 
     Raises:
-        UserError: lists of the wrong lengths, or numbers out of their range; every mistake at once.
+        UserError: lists of the wrong lengths, even kernels, or dilations below 2; every mistake at once.
     """
 
     def __init__(

@@ -35,9 +35,6 @@ class EDSR(SuperResolver):
         channels: width; the large model has 256.
         blocks: residual blocks; the large model has 32.
         residual_scale: what a block's output is multiplied by before it is added; 0.1 in the large model.
-
-    Raises:
-        UserError: the scale is less than 1.
     """
 
     def __init__(

@@ -33,9 +33,6 @@ class EncoderDecoder(Translator):
         channels: width at half the image's size; it doubles at every halving.
         max_channels: cap of the width.
         norm: after every convolution but the first and the last.
-
-    Raises:
-        UserError: no halving.
     """
 
     def __init__(

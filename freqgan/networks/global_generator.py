@@ -33,9 +33,6 @@ class GlobalGenerator(Translator):
 
     Attributes:
         width: channels of `features`.
-
-    Raises:
-        UserError: no halving, or fewer blocks than none.
     """
 
     def __init__(

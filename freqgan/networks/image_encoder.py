@@ -30,7 +30,7 @@ class ImageEncoder(nn.Module, ABC):
         dim: length of the vectors.
     """
 
-    dim: Count
+    dim: int
 
     @abstractmethod
     def forward(self, images: Float[Tensor, "b k h w"]) -> ImageFeatures:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from freqgan.blocks.residual import Norm
-from freqgan.limits import Count, Natural
+from freqgan.limits import Count
 from freqgan.networks.global_generator import GlobalGenerator
 from freqgan.ops.instances import instance_means
 
@@ -43,7 +43,7 @@ class InstanceEncoder(nn.Module):
         features: Count = 3,
         clusters: Count = 10,
         channels: Count = 16,
-        halvings: Natural = 4,
+        halvings: Count = 4,
         norm: Norm = "instance",
     ) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ class PatchLayers(nn.Module):
         norm: see `MultiScaleDiscriminator`.
     """
 
-    def __init__(self, *, in_channels: int, channels: int, max_channels: int, layers: Count, norm: Norm) -> None:
+    def __init__(self, *, in_channels: int, channels: int, max_channels: int, layers: int, norm: Norm) -> None:
         super().__init__()
         width = widths(layers + 1, channels=channels, max_channels=max_channels)
         self.layers = nn.ModuleList([_layer(in_channels, width[0], 2, "spectral" if norm == "spectral" else "none")])

@@ -28,9 +28,6 @@ class ResNetGenerator(Translator):
         channels: width at full size; it doubles at both halvings.
         blocks: residual ones, or 0; None for the paper's 6 for images of up to 128 pixels, and 9 for larger ones.
         norm: after every convolution but the last, instance norm without weights.
-
-    Raises:
-        UserError: fewer blocks than none.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class SRCNN(SuperResolver):
         kernels: sides of the three kernels, odd; 9-5-5 is the paper's best network.
 
     Raises:
-        UserError: the scale is less than 1, or there are not two widths and three odd kernels.
+        UserError: there are not two widths and three odd kernels.
     """
 
     def __init__(

@@ -54,9 +54,6 @@ class UNet(Translator):
         dropout: share of the features of the decoder's three deepest levels that are dropped.
         at_test: `as_in_training` keeps dropout, the network's only noise, and the batch's own statistics (§3.3 of
             pix2pix); `fixed` has neither.
-
-    Raises:
-        UserError: no halving, or a share that is none.
     """
 
     def __init__(

@@ -25,9 +25,6 @@ class Engine(ABC):
 
     Args:
         slots: jobs at a time.
-
-    Raises:
-        UserError: `slots` is below 1.
     """
 
     def __init__(self, *, slots: Count) -> None:

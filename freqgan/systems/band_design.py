@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 
 from torch import nn
 
-from freqgan.limits import Count, NonNegative, Probability
+from freqgan.limits import Count, NonNegative
 from freqgan.losses import FocalFrequencyLoss
 from freqgan.networks.band_gans import Cascade, Grouping, Scope
 from freqgan.networks.band_generators import Bounded
@@ -68,7 +68,7 @@ class Design(Rules, total=False):
     cascade_real: RealContext
     passes: Count
     training_order: Order
-    training_switch: Probability
+    training_switch: float
     band_scale: Statistic
     companding: NonNegative
     bounded: Bounded

@@ -42,7 +42,7 @@ class System(pl.LightningModule, ABC):
         **rules: see `freqgan.systems.rules.Rules`.
 
     Raises:
-        UserError: a term is unknown to the method, or a rule is out of its range.
+        UserError: a rule names what the method does not have, or leaves nothing to train.
     """
 
     TERMS: ClassVar[Known]

@@ -9,7 +9,7 @@ from freqgan.systems.rules import Known, Load, Phase, Player, PlayerTerms, Rules
 
 
 def problems(rules: Rules, known: Known, networks: Mapping[Player, nn.Module]) -> Iterator[str]:
-    """One line for each rule that is out of its range or names what the method does not have.
+    """One line for each rule that contradicts another or names what the method does not have.
 
     Args:
         rules: to be looked at.

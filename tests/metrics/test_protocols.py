@@ -233,8 +233,8 @@ def test_every_impossible_number_is_reported(pixels: Any) -> None:
     with pytest.raises(UserError) as error:
         GenerationProtocol(pixels(48), num_images=3, num_real=0, k=5)
     assert error.value.lines == (
-        "metrics.num_images must be at least 6, got 3: set metrics.num_images=6 or more",
-        "metrics.num_real must be at least 6, got 0: set metrics.num_real=6 or more",
+        "metrics.num_images=3 leaves an image no 5 neighbours: set it to 6 or more, or metrics.k lower",
+        "metrics.num_real=0 leaves an image no 5 neighbours: set it to 6 or more, or metrics.k lower",
     )
 
 
