@@ -37,7 +37,7 @@ class LocalEnhancer(nn.Module):
         norm: after every convolution but the last.
     """
 
-    def __init__(self, *, in_channels: int, out_channels: int, channels: int, blocks: int, norm: Norm) -> None:
+    def __init__(self, *, in_channels: Count, out_channels: Count, channels: Count, blocks: int, norm: Norm) -> None:
         super().__init__()
         inner = 2 * channels
         self.down = nn.Sequential(
