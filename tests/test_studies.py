@@ -85,7 +85,7 @@ def test_parts_of_the_main_study(part: str, environment: dict[str, str], count: 
     assert ("db2" in " ".join(jobs[-1].typed)) == (environment.get("BEST") == "db2")
 
 
-@pytest.mark.parametrize(("part", "count", "seeds"), [("networks", 9, 3), ("rates", 12, 1), ("gan", 4, 3)])
+@pytest.mark.parametrize(("part", "count", "seeds"), [("networks", 9, 3), ("rates", 12, 1), ("gan", 6, 3)])
 def test_parts_of_the_super_resolution_study(part: str, count: int, seeds: int) -> None:
     command, jobs = asked("branch_sr", part, TRAIN="photos", TEST="others")
     assert len(jobs) == seeds * count
