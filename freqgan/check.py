@@ -8,6 +8,7 @@ from rich.table import Table
 
 from freqgan import config
 from freqgan.data.base import height_and_width
+from freqgan.errors import UserError
 from freqgan.hardware import Hardware
 from freqgan.runs.prerequisites import missing_runs, no_judge
 from freqgan.systems import System
@@ -48,10 +49,20 @@ def networks(system: System) -> Table:
 
 
 def budget(settings: dict[str, Any], system: System, hardware: Hardware) -> Table:
-    """Images, steps, memory and time."""
+    """Images, steps, memory and time.
+
+    Raises:
+        UserError: layers of the model do not fit each other or the data.
+    """
     data, limits = settings["data"], settings["budget"]
     shape = (data["batch_size"], data["channels"], *height_and_width(data["image_size"]))
-    cost = step_cost(system, sample_batch(shape))
+    try:
+        cost = step_cost(system, sample_batch(shape))
+    except (RuntimeError, ValueError) as error:  # of PyTorch's: ours are UserErrors
+        raise UserError(
+            f"a batch of {' × '.join(map(str, shape))} (images × channels × height × width) does not pass through the "
+            f"model: {error}: compare its numbers of channels and its sizes with each other and with those in data"
+        ) from error
     activations = cost.activation_bytes * (0.6 if hardware.bf16 else 1.0)
     memory = BASE_GIB + (activations + cost.state_bytes) / 2**30
     device = torch.device("cuda" if hardware.on_gpu else "cpu")

@@ -289,6 +289,13 @@ def test_check_composes_as_train_does(capsys: pytest.CaptureFixture[str]) -> Non
     assert composed(capsys, "check", *arguments) == composed(capsys, "train", *arguments)
 
 
+def test_layers_that_do_not_fit_the_data_end_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "experiment=pix2pix/scenes", "model.generator.in_channels=1"]) == 2
+    error = capsys.readouterr().err
+    assert "3 × 64 × 64 (images × channels × height × width) does not pass through the model" in error
+    assert "Traceback" not in error
+
+
 def test_keys_left_to_their_default_in_python_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert composed(capsys, "train", "optim.eps=0.001")["optim"]["eps"] == 0.001
     assert composed(capsys, "train", "+optim.eps=0.001", "+loss=hinge")["loss"]["_target_"] == "freqgan.losses.Hinge"
