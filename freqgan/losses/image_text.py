@@ -10,6 +10,7 @@ The batch is the global one: with several processes, each calls these functions 
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,13 @@ Allowed = Bool[Tensor, "all all"] | None
 
 
 def sentence_matching(
-    overall: Float[Tensor, "b d"], sentence: Float[Tensor, "b d"], *, allowed: Allowed = None, gamma3: float = 10.0
+    overall: Float[Tensor, "b d"],
+    sentence: Float[Tensor, "b d"],
+    *,
+    allowed: Allowed = None,
+    gamma3: float = 10.0,
+    altered: Float[Tensor, "b a d"] | None = None,
+    known: Bool[Tensor, "b a"] | None = None,
 ) -> Float[Tensor, ""]:
     """Cross-entropy of γ₃ · cosine between every image and every sentence, summed over both directions.
 
@@ -35,6 +42,8 @@ def sentence_matching(
         sentence: a vector per caption, in the order of the images.
         allowed: [i, j] whether image i and caption j count as a wrong pair; all if None, the diagonal is right.
         gamma3: sharpness.
+        altered: further captions of each image, all wrong, which it alone has to be told from.
+        known: which of them there are; all if None.
 
     Raises:
         UserError: a batch of one.
@@ -45,7 +54,11 @@ def sentence_matching(
     """
     with full_precision(overall.device.type):
         images, captions = (F.normalize(gather_rows(x), dim=1, eps=EPS) for x in (overall, sentence))
-        return _two_way(gamma3 * images @ captions.T, allowed)
+        wrong = None
+        if altered is not None:
+            others = F.normalize(gather_rows(altered), dim=2, eps=EPS)
+            wrong = _without(gamma3 * (others @ images[..., None])[..., 0], known)
+        return _two_way(gamma3 * images @ captions.T, allowed, wrong)
 
 
 def word_region_matching(
@@ -57,6 +70,9 @@ def word_region_matching(
     gamma1: float = 4.0,
     gamma2: float = 5.0,
     gamma3: float = 10.0,
+    altered: Float[Tensor, "b a u d"] | None = None,
+    altered_mask: Bool[Tensor, "b a u"] | None = None,
+    known: Bool[Tensor, "b a"] | None = None,
 ) -> Float[Tensor, ""]:
     """Cross-entropy of γ₃ · `word_region_scores`, summed over both directions.
 
@@ -68,15 +84,25 @@ def word_region_matching(
         gamma1: how much a word attends to its nearest regions.
         gamma2: how much the best word counts.
         gamma3: sharpness.
+        altered: vectors of the words of further captions of each image, all wrong, which it alone has to be told from.
+        altered_mask: true where there is such a word, at least one per caption.
+        known: which of these captions there are; all if None.
 
     Raises:
         UserError: a batch of one.
     """
+    score = partial(word_region_scores, gamma1=gamma1, gamma2=gamma2)
     with full_precision(regions.device.type):
-        words, mask = _equally_long(words, mask)
-        everything = (gather_rows(x) for x in (regions, words, mask))
-        scores = word_region_scores(*everything, gamma1=gamma1, gamma2=gamma2)
-        return _two_way(gamma3 * scores, allowed)
+        regions = gather_rows(regions)
+        scores = score(regions, *_of_all(words, mask))
+        wrong = None
+        if altered is not None and altered_mask is not None:
+            shape = (len(regions), altered.shape[1])
+            theirs = (x.unflatten(0, shape) for x in _of_all(altered.flatten(0, 1), altered_mask.flatten(0, 1)))
+            wrong = _without(
+                gamma3 * torch.vmap(lambda *of_one: score(of_one[0][None], *of_one[1:])[0])(regions, *theirs), known
+            )
+        return _two_way(gamma3 * scores, allowed, wrong)
 
 
 def word_region_scores(
@@ -135,7 +161,8 @@ def allowed_pairs(
     return ~same | torch.eye(len(same), dtype=torch.bool, device=device)
 
 
-def _two_way(logits: Float[Tensor, "n n"], allowed: Allowed) -> Float[Tensor, ""]:
+def _two_way(logits: Float[Tensor, "n n"], allowed: Allowed, wrong: Float[Tensor, "n a"] | None) -> Float[Tensor, ""]:
+    """Each image to its caption among all and its wrong ones, and each caption to its image."""
     if len(logits) < 2:
         raise UserError(
             "images are matched with the captions of others in the batch, and there are none: set data.batch_size to "
@@ -144,15 +171,21 @@ def _two_way(logits: Float[Tensor, "n n"], allowed: Allowed) -> Float[Tensor, ""
     if allowed is not None:
         logits = logits.masked_fill(~allowed.to(logits.device), -torch.inf)
     right = torch.arange(len(logits), device=logits.device)
-    return F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)
+    captions = logits if wrong is None else torch.cat([logits, wrong], 1)
+    return F.cross_entropy(captions, right) + F.cross_entropy(logits.T, right)
 
 
-def _equally_long(
+def _without(logits: Float[Tensor, "n a"], known: Bool[Tensor, "b a"] | None) -> Float[Tensor, "n a"]:
+    """Those of captions that there are; the rest cannot be chosen."""
+    return logits if known is None else logits.masked_fill(~gather_rows(known), -torch.inf)
+
+
+def _of_all(
     words: Float[Tensor, "b t d"], mask: Bool[Tensor, "b t"]
-) -> tuple[Float[Tensor, "b T d"], Bool[Tensor, "b T"]]:
-    """Padded to the longest caption of all processes."""
-    if world_size() == 1:
-        return words, mask
-    count = mask.shape[1]
-    missing = int(gather_rows(torch.tensor([count], device=mask.device)).max()) - count
-    return F.pad(words, (0, 0, 0, missing)), F.pad(mask, (0, missing))
+) -> tuple[Float[Tensor, "n T d"], Bool[Tensor, "n T"]]:
+    """Those of all processes, padded to the longest caption."""
+    if world_size() > 1:
+        count = mask.shape[1]
+        missing = int(gather_rows(torch.tensor([count], device=mask.device)).max()) - count
+        words, mask = F.pad(words, (0, 0, 0, missing)), F.pad(mask, (0, missing))
+    return gather_rows(words), gather_rows(mask)

@@ -11,12 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.errors import UserError
-from freqgan.losses import allowed_pairs
-from freqgan.losses.image_text import Allowed
 from freqgan.runs.directory import newest_run
+from freqgan.systems.caption_reading import CaptionReader, Draw
 from freqgan.systems.pair_loading import read_pair
 from freqgan.systems.rules import Batch, Terms
-from freqgan.text import EncoderPair, Text
+from freqgan.text import EncoderPair, Said
 
 ALONE = "a batch of one image and its caption has no others that they could be told from"
 
@@ -32,12 +31,14 @@ class FrozenPair(nn.Module):
         pair: as its config builds it, with any weights.
         run: the run that trained it, or a folder of such runs, whose newest finished one counts; None is refused by
             `take`.
+        altered: wrong captions that are made of each one (`freqgan.systems.caption_reading.CaptionReader`).
     """
 
-    def __init__(self, pair: EncoderPair, run: str | None) -> None:
+    def __init__(self, pair: EncoderPair, run: str | None, altered: int = 0) -> None:
         super().__init__()
         self.pair = pair.requires_grad_(False)
         self.run = run
+        self.reader = CaptionReader(altered)
         self.train(False)
         self.register_load_state_dict_post_hook(_refuse_others)
 
@@ -58,28 +59,25 @@ class FrozenPair(nn.Module):
         read_pair(self.pair, run.path)
 
     def keep(self, data: Any) -> None:
-        """A frozen text encoder reads the captions of the data once."""
+        """A frozen text encoder reads the captions of the data once; words are found that may replace each other."""
+        self.reader.learn(data)
         captions = (one for split in ("train", "val") for of_image in data.captions(split) for one in of_image)
         self.pair.keep(captions, cache_dir=data.cache_dir)
 
-    def read(self, batch: Batch) -> tuple[Text, Allowed]:
-        """The captions of a batch as vectors, and which of the global batch may stand against which images.
+    def read(self, batch: Batch, draw: Draw) -> Said:
+        """What is said of the images of a batch; see `freqgan.systems.caption_reading.CaptionReader.read`.
 
         Raises:
             UserError: it has not one caption for each image, or a single image, which can be told from no other.
         """
-        captions = batch.get("caption")
-        if captions is None or not all(isinstance(caption, str) for caption in captions):
-            fix = "set data.augment.caption=one, with data=captioned_folder, openmoji, scenes or shards"
-            raise UserError(f"a batch needs one caption for each image: {fix}")
-        allowed = allowed_pairs(captions, batch.get("class"), device=self.pair.settings.device)
-        if len(allowed) < 2:
+        said = self.reader.read(self.pair, batch, draw)
+        if len(said.allowed) < 2:
             raise UserError(f"{ALONE}: set data.batch_size to at least twice model.accumulate")
-        return self.pair.encode_text(captions), allowed
+        return said
 
-    def matching(self, images: Float[Tensor, "b c h w"], text: Text, allowed: Allowed, kinds: Collection[str]) -> Terms:
+    def matching(self, images: Float[Tensor, "b c h w"], said: Said, kinds: Collection[str]) -> Terms:
         """The losses `sentence` and `words` of images and their captions, those of them that are asked for."""
-        return self.pair.matching(self.pair.image_features(images), text, allowed, kinds)
+        return self.pair.matching(self.pair.image_features(images), said, kinds)
 
 
 def _refuse_others(loaded: nn.Module, _: Any) -> None:

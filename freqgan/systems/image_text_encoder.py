@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from freqgan.errors import UserError
-from freqgan.limits import Count
-from freqgan.losses import allowed_pairs
+from freqgan.limits import Count, Natural
 from freqgan.systems.base import System
+from freqgan.systems.caption_reading import CaptionReader
 from freqgan.systems.examples import Examples
 from freqgan.systems.measuring import measure_retrieval
 from freqgan.systems.rules import Batch, Known, Outputs, Rules, Scores, Terms, Weights
@@ -38,6 +38,7 @@ class ImageTextEncoder(System):
         encoders: the pair.
         image_size: side of the examples.
         channels: of the images.
+        altered: wrong captions that are made of each by replacing a word; its own image alone has to be told from them.
         examples: validation images that are kept to be searched by their captions.
         **rules: see `freqgan.systems.rules.Rules`.
     """
@@ -53,16 +54,19 @@ class ImageTextEncoder(System):
         encoders: EncoderPair,
         image_size: int,
         channels: int = 3,
+        altered: Natural = 0,
         examples: Count = 64,
         **rules: Unpack[Rules],
     ) -> None:
         super().__init__(generator=encoders, discriminator=None, **rules)
         self.examples = Examples(examples, {"image": (channels, image_size, image_size)})
         self.captions = KeptCaptions(examples)
+        self.reader = CaptionReader(altered)
 
     def setup(self, stage: str) -> None:
-        """A frozen text encoder encodes every caption once."""
+        """A frozen text encoder encodes every caption once; words are found that may replace each other."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.reader.learn(data)
         every = (caption for split in ("train", "val") for of in data.captions(split) for caption in of)
         self.generator.keep(every, cache_dir=data.cache_dir)
 
@@ -75,18 +79,15 @@ class ImageTextEncoder(System):
 
     def synthesize(self, batch: Batch) -> Outputs:
         """The vectors of both towers."""
-        captions = batch["caption"]
-        if not isinstance(captions[0], str):
-            raise UserError(f"{WHOLE} takes one caption of an image at a time: set data.augment.caption=one")
-        pair = self.generator
-        return {"features": pair.image_features(batch["image"]), "text": pair.encode_text(captions)}
+        said = self.reader.read(self.generator, batch, self.draw)
+        return {"features": self.generator.image_features(batch["image"]), "said": said}
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
         """Both losses."""
-        allowed = allowed_pairs(batch["caption"], batch.get("class"), device=self.device)
-        self.notes["batch/wrong_captions"] = allowed.sum(1).float().mean() - 1
+        said = outputs["said"]
+        self.notes["batch/wrong_captions"] = said.allowed.sum(1).float().mean() - 1
         kinds = [kind for kind, term in _TERMS.items() if self.wants("generator", term)]
-        found = self.generator.matching(outputs["features"], outputs["text"], allowed, kinds)
+        found = self.generator.matching(outputs["features"], said, kinds)
         return {_TERMS[kind]: value for kind, value in found.items()}
 
     def discriminator_terms(self, batch: Batch, outputs: Outputs) -> Terms:

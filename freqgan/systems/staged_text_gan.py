@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from freqgan.limits import Count
+from freqgan.errors import UserError
+from freqgan.limits import Count, Natural
 from freqgan.losses import AdversarialLoss, kl_divergence
 from freqgan.networks import TextGenerator
 from freqgan.ops.keyed_random import torch_generator
@@ -23,7 +24,7 @@ from freqgan.systems.base import System
 from freqgan.systems.frozen_pair import FrozenPair
 from freqgan.systems.prompts import Imagined, Prompts
 from freqgan.systems.rules import Batch, Known, Outputs, Rules, Scores, Terms, Weights
-from freqgan.systems.text_game import TextGame, wrong_captions
+from freqgan.systems.text_game import Mismatched, TextGame
 from freqgan.systems.text_measuring import measure_imagined
 from freqgan.systems.text_tasks import STAGES, Task, described, real_images, text_judges, vectors
 from freqgan.text import EncoderPair
@@ -43,7 +44,8 @@ class StagedTextGAN(System):
         encoders_run: see `freqgan.systems.frozen_pair.FrozenPair`.
         loss: the adversarial pair, the same for every stage; `bce` is the source's.
         d1, d2, d3: what the discriminator of each stage judges.
-        mismatched: whether discriminators see real images with wrong captions too.
+        mismatched: wrong captions that discriminators see real images with: those of `others`, or `altered` ones.
+        altered: wrong captions that are made of each by replacing a word.
         gradients: `per_stage`: a stage's losses train that stage alone; `joint`: those before it too.
         image_size: height and width of image 3.
         channels: of the images.
@@ -51,7 +53,7 @@ class StagedTextGAN(System):
         **rules: see `freqgan.systems.rules.Rules`.
 
     Raises:
-        UserError: a discriminator without a task, or sizes that do not fit.
+        UserError: a discriminator without a task, sizes that do not fit, or no altered captions that it is to see.
     """
 
     TERMS: ClassVar[Known] = {
@@ -72,7 +74,8 @@ class StagedTextGAN(System):
         d1: Task,
         d2: Task,
         d3: Task,
-        mismatched: bool = False,
+        mismatched: Mismatched = "none",
+        altered: Natural = 0,
         gradients: Literal["per_stage", "joint"] = "per_stage",
         image_size: int,
         channels: int = 3,
@@ -81,11 +84,13 @@ class StagedTextGAN(System):
     ) -> None:
         dims = {"sentence_dim": encoders.dim, "word_dim": encoders.word_dim}
         network = generator(**dims, image_size=image_size, image_channels=channels)
+        if mismatched == "altered" and not altered:
+            raise UserError("model.mismatched=altered needs captions that are altered: set model.altered=1")
         tasks = dict(zip(STAGES, (d1, d2, d3), strict=True))
         judges = text_judges(partial(discriminator, in_channels=channels), tasks, network, dims)
         super().__init__(generator=network, discriminator=judges, **rules)
         self.game = TextGame(judges, tasks, loss, mismatched=mismatched)
-        self.encoders = FrozenPair(encoders, encoders_run)
+        self.encoders = FrozenPair(encoders, encoders_run, altered)
         self.prompts = Prompts(captions)
         self.per_stage = gradients == "per_stage"
         self._noise = partial(normal_rows, dim=network.noise_dim)
@@ -101,17 +106,16 @@ class StagedTextGAN(System):
 
     def synthesize(self, batch: Batch) -> Outputs:
         """The images of every stage, those that they stand against, and what is said of them."""
-        text, allowed = self.encoders.read(batch)
-        made = self.generator(self.draw("noise", self._noise), **vectors(text), detach=self.per_stage)
+        said = self.encoders.read(batch, self.draw)
+        made = self.generator(self.draw("noise", self._noise), **vectors(said.text), detach=self.per_stage)
         stages = dict(zip(STAGES, made, strict=True))
         return {
             "image": made[-1].image,
             "images": {stage: output.image for stage, output in stages.items()},
             "real": real_images(batch["image"], self.generator.image_sizes),
             "distributions": {stage: output.distribution for stage, output in stages.items()},
-            "text": text,
-            "conditions": self.game.conditions(text),
-            "allowed": allowed,
+            "said": said,
+            "conditions": self.game.conditions(said.text),
         }
 
     def generator_terms(self, batch: Batch, outputs: Outputs) -> Terms:
@@ -122,7 +126,7 @@ class StagedTextGAN(System):
         for number, stage in enumerate(STAGES, 1):
             kinds = [kind for kind in ("sentence", "words") if self.wants("generator", f"{kind}_{number}")]
             if kinds:
-                found = self.encoders.matching(images[stage], outputs["text"], outputs["allowed"], kinds)
+                found = self.encoders.matching(images[stage], outputs["said"], kinds)
                 terms |= {f"{kind}_{number}": value for kind, value in found.items()}
             distribution = outputs["distributions"][stage]
             if distribution is not None and self.wants("generator", "divergence"):
@@ -133,7 +137,7 @@ class StagedTextGAN(System):
         """The adversarial loss of every stage, and the penalties that are due."""
         terms, (real, fake, conditions) = Terms(), (outputs[name] for name in ("real", "images", "conditions"))
         if self.wants("discriminator", "adversarial"):
-            wrong = wrong_captions(outputs["allowed"], len(outputs["text"])) if self.game.mismatched else None
+            wrong = self.game.wrong(outputs["said"], conditions)
             terms, notes = self.game.discriminator_terms(real, fake, conditions, wrong)
             self.notes |= notes
         if self.wants("discriminator", "r1"):

@@ -3,33 +3,34 @@
 Reference: patent CN113781598B, claims 5–7: one task per discriminator, realism in stage 1, the match with the sentence
 in stage 2 and with the mean word in stage 3, each loss with the factor ½; the Wasserstein game's penalty has it too, so
 that λ keeps its meaning. AttnGAN's (Xu et al. 2018, eqs. 5 and 6) judge realism and match at once: the sum of two such
-losses. Mismatched pairs, real images with another image's caption, are an option (Reed et al. 2016): they and the
-generated images make up half each of what does not match. Departure from AttnGAN's code: its generator's losses have no
-½, and its discriminators' negatives count a third each.
+losses. Mismatched pairs, real images with another image's caption, are an option (Reed et al. 2016), or with
+an altered one: they and the generated images make up half each of what does not match. Departure from AttnGAN's code:
+its generator's losses have no ½, and its discriminators' negatives count a third each.
 """
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple, final
+from typing import Literal, NamedTuple, final
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from freqgan.losses import AdversarialLoss, interpolation_penalties, r1_penalties
 from freqgan.ops.global_batch import gather_rows, rank
 from freqgan.systems.rules import Terms
 from freqgan.systems.text_tasks import Task, condition_of
-from freqgan.text import Text
+from freqgan.text import Said, Text
 
 ByStage = Mapping[str, Tensor]
 Conditions = Mapping[str, Tensor | None]
+Mismatched = Literal["none", "others", "altered"]
 
 
 class Wrong(NamedTuple):
-    """For each image of this process a caption of another one, by its row of the global batch, if there is any."""
+    """Vectors of a wrong caption for each image of this process, by stage, and whether there is one."""
 
-    rows: Int[Tensor, "b"]
+    conditions: Conditions
     found: Bool[Tensor, "b"]
 
 
@@ -41,11 +42,12 @@ class TextGame:
         judges: a discriminator per stage, images and conditions to logits of its tasks (b, n).
         tasks: of each.
         loss: the adversarial pair, the same for every task.
-        mismatched: whether discriminators that judge a match see real images with wrong captions too.
+        mismatched: wrong captions that discriminators who judge a match see real images with: those of other images,
+            or altered ones.
     """
 
     def __init__(
-        self, judges: nn.ModuleDict, tasks: Mapping[str, Task], loss: AdversarialLoss, *, mismatched: bool
+        self, judges: nn.ModuleDict, tasks: Mapping[str, Task], loss: AdversarialLoss, *, mismatched: Mismatched
     ) -> None:
         self.judges = judges
         self.tasks = dict(tasks)
@@ -56,9 +58,19 @@ class TextGame:
         """The vectors that images of each stage are to match."""
         return {stage: condition_of(text, task["condition"]) for stage, task in self.tasks.items()}
 
-    def logits(self, images: ByStage, conditions: Conditions, wrong: Wrong | None = None) -> dict[str, Tensor]:
-        """Logits of every task: realism, the match, the match with a wrong caption."""
-        return {stage: self.judges[stage](image, *_given(conditions[stage], wrong)) for stage, image in images.items()}
+    def wrong(self, said: Said, conditions: Conditions) -> Wrong | None:
+        """What real images are seen not to match, if they are shown anything such."""
+        if self.mismatched == "none":
+            return None
+        if self.mismatched == "others":
+            return of_others(conditions, said.allowed, len(said.text))
+        assert said.altered is not None
+        return Wrong(self.conditions(said.altered.first), said.altered.known[:, 0])
+
+    def logits(self, images: ByStage, *conditions: Conditions) -> dict[str, Tensor]:
+        """Logits of every task: realism, the match, the match with a wrong caption where one is given."""
+        given = {stage: [of[stage] for of in conditions if of[stage] is not None] for stage in images}
+        return {stage: self.judges[stage](image, *given[stage]) for stage, image in images.items()}
 
     def generator_terms(self, real: ByStage, fake: ByStage, conditions: Conditions) -> Terms:
         """½ the adversarial loss, summed over tasks; real images are judged only where it looks at them."""
@@ -77,7 +89,8 @@ class TextGame:
     ) -> tuple[Terms, Terms]:
         """½ the adversarial loss, summed over tasks, and every discriminator's mean accuracy in them to be noted."""
         terms, notes = Terms(), Terms()
-        of_real, of_fake = self.logits(real, conditions, wrong), self.logits(fake, conditions)
+        shown = (conditions,) if wrong is None else (conditions, wrong.conditions)
+        of_real, of_fake = self.logits(real, *shown), self.logits(fake, conditions)
         for stage in of_real:
             ours, theirs = of_real[stage].unbind(1), of_fake[stage].unbind(1)
             losses = [self.loss.discriminator(x, y) for x, y in zip(ours, theirs, strict=False)]
@@ -130,10 +143,11 @@ def _summed(term: str, penalties: Mapping[str, Tensor]) -> Terms:
     return terms
 
 
-def wrong_captions(allowed: Bool[Tensor, "n n"], count: int) -> Wrong:
+def of_others(conditions: Conditions, allowed: Bool[Tensor, "n n"], count: int) -> Wrong:
     """The next caption of the global batch, round and round, that says something else of another image.
 
     Args:
+        conditions: vectors of this process's captions by stage.
         allowed: which captions may stand against which images.
         count: rows of this process.
     """
@@ -141,10 +155,6 @@ def wrong_captions(allowed: Bool[Tensor, "n n"], count: int) -> Wrong:
     own = torch.arange(first, first + count, device=allowed.device)
     round_and_round = (own[:, None] + torch.arange(1, n + 1, device=allowed.device)) % n  # (b, n), the last one its own
     steps = allowed[own[:, None], round_and_round].int().argmax(1, keepdim=True)  # to the first that may
-    return Wrong(round_and_round.gather(1, steps)[:, 0], steps[:, 0] < n - 1)
-
-
-def _given(condition: Tensor | None, wrong: Wrong | None) -> list[Tensor]:
-    if condition is None:
-        return []
-    return [condition] if wrong is None else [condition, gather_rows(condition)[wrong.rows]]
+    rows = round_and_round.gather(1, steps)[:, 0]
+    others = {stage: None if of is None else gather_rows(of)[rows] for stage, of in conditions.items()}
+    return Wrong(others, steps[:, 0] < n - 1)

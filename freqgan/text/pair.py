@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import torch
 from jaxtyping import Float
@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from freqgan.errors import UserError
 from freqgan.limits import NonNegative
 from freqgan.losses import sentence_matching, word_region_matching
-from freqgan.losses.image_text import Allowed
 from freqgan.networks.image_encoder import ImageEncoder, ImageFeatures
 from freqgan.text.base import END, Text, TextEncoder, state_hash
 from freqgan.text.cached import CachedEncoder
+from freqgan.text.said import Said
 
 _PUBLISHED = (4.0, 5.0, 10.0)
 
@@ -108,22 +108,28 @@ class EncoderPair(nn.Module):
         return features
 
     def matching(
-        self, features: ImageFeatures, text: Text, allowed: Allowed, kinds: Collection[str] = ("sentence", "words")
+        self, features: ImageFeatures, said: Said, kinds: Collection[str] = ("sentence", "words")
     ) -> dict[str, Float[Tensor, ""]]:
         """The losses between images and captions, those of them that are asked for.
 
         Args:
             features: of images.
-            text: their captions.
-            allowed: see `freqgan.losses.sentence_matching`.
+            said: of them.
             kinds: `sentence`, between whole images and captions; `words`, between regions and words.
         """
-        losses = {}
+        losses, text, altered = {}, said.text, said.altered
+        rules: dict[str, Any] = {"allowed": said.allowed, "gamma3": self.gamma3}
+        if altered is not None:
+            rules["known"] = altered.known
         if "sentence" in kinds:
-            losses["sentence"] = sentence_matching(features.overall, text.sentence, allowed=allowed, gamma3=self.gamma3)
+            wrong = None if altered is None else altered.of_images(altered.text.sentence)
+            losses["sentence"] = sentence_matching(features.overall, text.sentence, altered=wrong, **rules)
         if "words" in kinds:
-            gammas = {"gamma1": self.gamma1, "gamma2": self.gamma2, "gamma3": self.gamma3}
-            losses["words"] = word_region_matching(features.regions, text.words, text.mask, allowed=allowed, **gammas)
+            rules |= {"gamma1": self.gamma1, "gamma2": self.gamma2}
+            if altered is not None:
+                words, mask = altered.of_images(altered.text.words), altered.of_images(altered.text.mask)
+                rules |= {"altered": words, "altered_mask": mask}
+            losses["words"] = word_region_matching(features.regions, text.words, text.mask, **rules)
         return losses
 
     def digest(self) -> Tensor:

@@ -29,7 +29,7 @@ TASKS: Any = {
 }
 STACKED: Any = {
     **{f"d{n}": {"condition": "sentence", "realism": True} for n in (1, 2, 3)},
-    "mismatched": True,
+    "mismatched": "others",
     "gradients": "joint",
 }
 
