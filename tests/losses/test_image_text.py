@@ -154,3 +154,58 @@ def test_processes_see_the_captions_of_all(tmp_path: Path) -> None:
     expected = scenario()
     for found in on_ranks(2, tmp_path, scenario):
         assert found == pytest.approx(expected, abs=1e-12)
+
+
+def altered_inputs() -> tuple[Tensor, Tensor, Tensor]:
+    """Words (4, 2, 6, 6) of two altered captions of each image, their mask, and which there are."""
+    words = torch.randn(4, 2, 6, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    mask = torch.arange(6) < torch.tensor([[3, 2], [6, 1], [4, 4], [2, 5]])[..., None]
+    return words, mask, torch.tensor([[True, True], [False, True], [False, False], [True, False]])
+
+
+def with_wrong(logits: Tensor, wrong: Tensor, known: Tensor) -> Tensor:
+    """Images have to be told from further captions, captions from other images alone."""
+    rows = torch.stack([logits[i].exp().sum() + wrong[i][known[i]].exp().sum() for i in range(len(logits))])
+    right = logits.diagonal().exp()
+    return -(right / rows).log().mean() - (right / logits.exp().sum(0)).log().mean()
+
+
+def test_altered_captions_stand_against_their_own_image_alone() -> None:
+    (overall, sentence), (regions, words, mask) = vectors(), inputs()
+    altered, altered_mask, known = altered_inputs()
+    cosines = F.cosine_similarity(overall[:, None], altered[:, :, 0], dim=2)
+    expected = with_wrong(10 * F.cosine_similarity(overall[:, None], sentence[None], dim=2), 10 * cosines, known)
+    found = sentence_matching(overall, sentence, altered=altered[:, :, 0], known=known)
+    torch.testing.assert_close(found, expected)
+    scores = torch.stack(
+        [
+            torch.stack([published_score(regions[i], altered[i, j][altered_mask[i, j]]) for j in range(2)])
+            for i in range(4)
+        ]
+    )
+    expected = with_wrong(10 * published_scores(), 10 * scores, known)
+    more: Any = {"altered": altered, "altered_mask": altered_mask, "known": known}
+    torch.testing.assert_close(word_region_matching(regions, words, mask, **more), expected)
+    torch.testing.assert_close(
+        word_region_matching(regions, words, mask, **more | {"known": torch.zeros_like(known)}),
+        word_region_matching(regions, words, mask),
+    )
+
+
+def test_processes_see_the_altered_captions_of_all(tmp_path: Path) -> None:
+    def scenario() -> list[float]:
+        from freqgan.ops.global_batch import rank, world_size
+
+        own = slice(2 * rank(), 2 * rank() + 2) if world_size() > 1 else slice(None)
+        (overall, sentence), (regions, words, mask) = vectors(), inputs()
+        longest = 6 - rank()  # padded to different lengths
+        altered, altered_mask, known = (x[own] for x in altered_inputs())
+        of_words: Any = {"altered": altered[:, :, :longest], "altered_mask": altered_mask[:, :, :longest]}
+        return [
+            sentence_matching(overall[own], sentence[own], altered=altered[:, :, 0], known=known).item(),
+            word_region_matching(regions[own], words[own], mask[own], **of_words, known=known).item(),
+        ]
+
+    expected = scenario()
+    for found in on_ranks(2, tmp_path, scenario):
+        assert found == pytest.approx(expected, abs=1e-12)

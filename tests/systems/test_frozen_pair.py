@@ -1,7 +1,9 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from freqgan.errors import UserError
 from freqgan.losses import sentence_matching, word_region_matching
@@ -18,6 +20,11 @@ def run_of(trained: EncoderPair, path: Path, status: str = "finished") -> RunDir
     ema = {f"ema.module.{name}": value for name, value in trained.state_dict().items()}
     write_checkpoint(path / "checkpoints" / "last.ckpt", {"state_dict": {}, "ema": ema, "clock": {"images_seen": 0}})
     return run
+
+
+def drawn(purpose: str, make: Any) -> Tensor:
+    made: Tensor = make(torch.Generator().manual_seed(len(purpose)), 3)
+    return made
 
 
 def trained() -> EncoderPair:
@@ -68,8 +75,8 @@ def test_it_never_trains() -> None:
 def test_images_take_gradients_and_weights_none() -> None:
     frozen = FrozenPair(pair(), None)
     images = torch.rand(2, 3, 32, 32).requires_grad_()
-    text, allowed = frozen.read({"image": images, "caption": CAPTIONS[:2]})
-    terms = frozen.matching(images, text, allowed, ("sentence", "words"))
+    said = frozen.read({"image": images, "caption": CAPTIONS[:2]}, drawn)
+    terms = frozen.matching(images, said, ("sentence", "words"))
     assert {*terms} == {"sentence", "words"}
     sum(terms.values()).backward()
     assert images.grad is not None
@@ -80,17 +87,16 @@ def test_images_take_gradients_and_weights_none() -> None:
 def test_it_judges_as_sharply_as_the_pair_was_trained() -> None:
     images, gammas = torch.rand(2, 3, 32, 32), {"gamma1": 2.0, "gamma2": 3.0, "gamma3": 20.0}
     frozen = FrozenPair(pair(**gammas), None)
-    text, allowed = frozen.read({"image": images, "caption": CAPTIONS[:2]})
-    found, features = frozen.matching(images, text, allowed, ("sentence", "words")), frozen.pair.image_features(images)
-    torch.testing.assert_close(found["sentence"], sentence_matching(features.overall, text.sentence, gamma3=20.0))
-    expected = word_region_matching(features.regions, text.words, text.mask, **gammas)
+    said = frozen.read({"image": images, "caption": CAPTIONS[:2]}, drawn)
+    found, features = frozen.matching(images, said, ("sentence", "words")), frozen.pair.image_features(images)
+    torch.testing.assert_close(found["sentence"], sentence_matching(features.overall, said.text.sentence, gamma3=20.0))
+    expected = word_region_matching(features.regions, said.text.words, said.text.mask, **gammas)
     torch.testing.assert_close(found["words"], expected)
 
 
 def test_captions_of_a_class_are_no_wrong_ones() -> None:
     frozen = FrozenPair(pair(), None)
-    _, allowed = frozen.read({"caption": CAPTIONS[:3], "class": torch.tensor([0, 1, 0])})
-    assert allowed is not None
+    allowed = frozen.read({"caption": CAPTIONS[:3], "class": torch.tensor([0, 1, 0])}, drawn).allowed
     assert allowed.tolist() == [[True, True, False], [True, True, True], [False, True, True]]
 
 

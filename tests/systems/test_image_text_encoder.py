@@ -47,7 +47,7 @@ def test_terms_are_the_two_losses_with_their_weights() -> None:
     gammas = {"gamma1": 3.0, "gamma2": 2.0, "gamma3": 7.0}
     built = system(encoders=encoder_pair(gammas=gammas))
     outputs, found = terms(built, batch())
-    features, text = outputs["features"], outputs["text"]
+    features, text = outputs["features"], outputs["said"].text
     torch.testing.assert_close(found["sentence"], sentence_matching(features.overall, text.sentence, gamma3=7.0))
     word = word_region_matching(features.regions, text.words, text.mask, **gammas)
     torch.testing.assert_close(found["word"], word)
@@ -62,7 +62,7 @@ def test_equal_captions_and_classes_are_not_told_apart() -> None:
     outputs, found = terms(built, given)
     allowed = allowed_pairs(repeated, given["class"])
     assert allowed.sum() == 25 - 4
-    vectors = outputs["features"].overall, outputs["text"].sentence
+    vectors = outputs["features"].overall, outputs["said"].text.sentence
     torch.testing.assert_close(found["sentence"], sentence_matching(*vectors, allowed=allowed))
     assert found["sentence"] != sentence_matching(*vectors)
     assert built.notes["batch/wrong_captions"] == pytest.approx(4 - 4 / 5)

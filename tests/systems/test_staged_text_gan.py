@@ -103,7 +103,7 @@ def test_all_losses_by_hand() -> None:
     d = torch.tensor(0.7).sigmoid()
     for stage in STAGES:
         torch.testing.assert_close(terms[f"{stage}/adversarial"], -d.log() / 2)
-    sentence = {n: matched(built, outputs["images"][f"stage{n}"], outputs["text"]) for n in (2, 3)}
+    sentence = {n: matched(built, outputs["images"][f"stage{n}"], outputs["said"].text) for n in (2, 3)}
     torch.testing.assert_close(terms["sentence_2"], sentence[2])
     torch.testing.assert_close(terms["sentence_3"], sentence[3])
     assert {*terms} == {*(f"{stage}/adversarial" for stage in STAGES), "sentence_2", "sentence_3", "words_3"}
@@ -125,7 +125,7 @@ def test_a_discriminator_sees_what_its_task_names(design: str) -> None:
     outputs = ready(built, given)
     built.generator_terms(given, outputs)
     built.discriminator_terms(given, detached(outputs))
-    text = outputs["text"]
+    text = outputs["said"].text
     mean = torch.stack([words[mask].mean(0) for words, mask in zip(text.words, text.mask, strict=True)])
     assert len(calls) == 3 * 3  # generated images for the generator, real and generated ones for the discriminators
     for stage, image, conditions in calls:
@@ -353,6 +353,20 @@ def pair_of_256() -> Any:
 def test_a_discriminator_without_a_task_is_refused() -> None:
     with pytest.raises(UserError, match=r"model\.d2 has nothing to judge: set model\.d2\.realism=true"):
         system(d2={"condition": "none", "realism": False})
+
+
+def test_altered_captions_for_discriminators_have_to_be_made() -> None:
+    with pytest.raises(UserError, match=r"model\.mismatched=altered needs captions that are altered: set model\.altered=1"):
+        system(mismatched="altered")
+
+
+def test_discriminators_see_real_images_with_altered_captions() -> None:
+    plain, built = system(), system(mismatched="altered", altered=2)
+    said = SimpleNamespace(captions=lambda split: [[f"a {color} circle"] for color in ("red", "green")])
+    built.encoders.reader.learn(said)
+    first, found = (one.discriminator_terms(batch(), detached(ready(one))) for one in (plain, built))
+    assert first["stage1/adversarial"] == found["stage1/adversarial"]  # realism alone
+    assert all(first[f"stage{n}/adversarial"] != found[f"stage{n}/adversarial"] for n in (2, 3))
 
 
 def test_sizes_that_do_not_halve_are_refused() -> None:

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from freqgan.losses import BCE, WGANGP, AdversarialLoss, RelativisticAverage, allowed_pairs
-from freqgan.systems.text_game import TextGame, Wrong, wrong_captions
+from freqgan.systems.text_game import Mismatched, TextGame, Wrong, of_others
 from freqgan.systems.text_tasks import Condition, condition_of
-from freqgan.text import Text
+from freqgan.text import Altered, Said, Text
 
 BOTH: Any = {"condition": "sentence", "realism": True}
 MATCH: Any = {"condition": "sentence", "realism": False}
@@ -29,13 +29,30 @@ class Sum(nn.Module):
         return torch.cat([*([image] if self.realism else []), *(image * c for c in conditions)], 1)
 
 
-def game(task: Any, loss: AdversarialLoss | None = None, *, mismatched: bool = False) -> TextGame:
+def game(task: Any, loss: AdversarialLoss | None = None, *, mismatched: Mismatched = "none") -> TextGame:
     judges = nn.ModuleDict({"stage2": Sum(task["realism"])})
     return TextGame(judges, {"stage2": task}, loss or BCE(), mismatched=mismatched)
 
 
 def one(numbers: Tensor) -> dict[str, Tensor]:
     return {"stage2": numbers[:, None]}
+
+
+def rows(wrong: Wrong) -> Any:
+    found = wrong.conditions["stage2"]
+    assert found is not None
+    return found.tolist()
+
+
+def text(sentence: list[list[float]]) -> Text:
+    vectors = torch.tensor(sentence)
+    return Text(
+        vectors,
+        vectors[:, None],
+        torch.ones(len(vectors), 1, dtype=torch.bool),
+        [["x"]] * len(vectors),
+        [[]] * len(vectors),
+    )
 
 
 def up(logits: Tensor) -> Tensor:
@@ -62,8 +79,8 @@ def test_two_tasks_are_the_sum_of_two_halved_losses() -> None:
 
 @pytest.mark.parametrize("task", [MATCH, BOTH], ids=["one task", "two tasks"])
 def test_wrong_captions_are_half_of_what_does_not_match(task: Any) -> None:
-    wrong = Wrong(torch.tensor([1, 2, 2]), torch.tensor([True, True, False]))
-    terms, _ = game(task, mismatched=True).discriminator_terms(one(REAL), one(FAKE), {"stage2": SENTENCE}, wrong)
+    wrong = Wrong({"stage2": SENTENCE[[1, 2, 2]]}, torch.tensor([True, True, False]))
+    terms, _ = game(task).discriminator_terms(one(REAL), one(FAKE), {"stage2": SENTENCE}, wrong)
     c = SENTENCE[:, 0]
     # The third image has no wrong caption: its generated image stands for all that does not match.
     mismatch = torch.stack([REAL[0] * 10, REAL[1] * 100, FAKE[2] * 100])
@@ -115,14 +132,28 @@ def test_accuracy_compares_logits_of_one_task_with_each_other() -> None:
 
 def test_the_next_other_caption_is_a_wrong_one() -> None:
     captions = ["a ring", "A ring.", "a star", "a heart"]
-    wrong = wrong_captions(allowed_pairs(captions), 4)
-    assert wrong.rows.tolist() == [2, 2, 3, 0]
+    conditions = {"stage1": None, "stage2": torch.arange(4)}
+    wrong = of_others(conditions, allowed_pairs(captions), 4)
+    assert wrong.conditions["stage1"] is None
+    assert rows(wrong) == [2, 2, 3, 0]
     assert wrong.found.tolist() == [True] * 4
-    wrong = wrong_captions(allowed_pairs(captions, torch.tensor([0, 0, 0, 1])), 4)
-    assert wrong.rows.tolist() == [3, 3, 3, 0]
-    wrong = wrong_captions(allowed_pairs(["a ring"] * 3), 3)
-    assert wrong.found.tolist() == [False] * 3
-    assert wrong_captions(allowed_pairs(["a ring"]), 1).found.tolist() == [False]
+    assert rows(of_others(conditions, allowed_pairs(captions, torch.tensor([0, 0, 0, 1])), 4)) == [3, 3, 3, 0]
+    assert of_others(conditions, allowed_pairs(["a ring"] * 3), 3).found.tolist() == [False] * 3
+    assert of_others(conditions, allowed_pairs(["a ring"]), 1).found.tolist() == [False]
+
+
+def test_altered_captions_are_wrong_ones_where_there_are_any() -> None:
+    own, altered = text([[1.0], [2.0]]), text([[3.0], [4.0], [5.0], [6.0]])
+    said = Said(own, torch.ones(2, 2, dtype=torch.bool), Altered(altered, torch.tensor([[True, True], [False, True]])))
+    built = game(MATCH, mismatched="altered")
+    wrong = built.wrong(said, built.conditions(own))
+    assert wrong is not None
+    assert rows(wrong) == [[3.0], [5.0]]  # the first one of each image
+    assert wrong.found.tolist() == [True, False]
+    assert game(MATCH).wrong(said, built.conditions(own)) is None
+    others = game(MATCH, mismatched="others").wrong(said, built.conditions(own))
+    assert others is not None
+    assert rows(others) == [[2.0], [1.0]]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ def test_captions_without_a_known_place_are_left_alone(caption: str) -> None:
 
 def test_scenes_lose_one_word_and_keep_their_grammar() -> None:
     data = Scenes(image_size=8, length=500)
+    data.prepare()
     said = [caption for index in range(len(data)) for caption in data.captions(index)]
     alterations, known = Alterations(said), {*(word for caption in said for word in caption.replace(",", "").split())}
     for number, caption in enumerate(said):
