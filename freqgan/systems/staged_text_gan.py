@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from freqgan.errors import UserError
 from freqgan.limits import Count, Natural
 from freqgan.losses import AdversarialLoss, kl_divergence
 from freqgan.networks import TextGenerator
@@ -84,12 +83,10 @@ class StagedTextGAN(System):
     ) -> None:
         dims = {"sentence_dim": encoders.dim, "word_dim": encoders.word_dim}
         network = generator(**dims, image_size=image_size, image_channels=channels)
-        if mismatched == "altered" and not altered:
-            raise UserError("model.mismatched=altered needs captions that are altered: set model.altered=1")
         tasks = dict(zip(STAGES, (d1, d2, d3), strict=True))
         judges = text_judges(partial(discriminator, in_channels=channels), tasks, network, dims)
         super().__init__(generator=network, discriminator=judges, **rules)
-        self.game = TextGame(judges, tasks, loss, mismatched=mismatched)
+        self.game = TextGame(judges, tasks, loss, mismatched=mismatched, altered=altered)
         self.encoders = FrozenPair(encoders, encoders_run, altered)
         self.prompts = Prompts(captions)
         self.per_stage = gradients == "per_stage"

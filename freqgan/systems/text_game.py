@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from freqgan.errors import UserError
 from freqgan.losses import AdversarialLoss, interpolation_penalties, r1_penalties
 from freqgan.ops.global_batch import gather_rows, rank
 from freqgan.systems.rules import Terms
@@ -44,11 +45,23 @@ class TextGame:
         loss: the adversarial pair, the same for every task.
         mismatched: wrong captions that discriminators who judge a match see real images with: those of other images,
             or altered ones.
+        altered: wrong captions that are made of each one.
+
+    Raises:
+        UserError: none are made, but discriminators are to see some.
     """
 
     def __init__(
-        self, judges: nn.ModuleDict, tasks: Mapping[str, Task], loss: AdversarialLoss, *, mismatched: Mismatched
+        self,
+        judges: nn.ModuleDict,
+        tasks: Mapping[str, Task],
+        loss: AdversarialLoss,
+        *,
+        mismatched: Mismatched = "none",
+        altered: int = 0,
     ) -> None:
+        if mismatched == "altered" and not altered:
+            raise UserError("model.mismatched=altered needs captions that are altered: set model.altered=1")
         self.judges = judges
         self.tasks = dict(tasks)
         self.loss = loss

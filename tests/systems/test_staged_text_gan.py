@@ -356,7 +356,7 @@ def test_a_discriminator_without_a_task_is_refused() -> None:
 
 
 def test_altered_captions_for_discriminators_have_to_be_made() -> None:
-    with pytest.raises(UserError, match=r"model\.mismatched=altered needs captions that are altered: set model\.altered=1"):
+    with pytest.raises(UserError, match=r"model\.mismatched=altered needs captions that are altered: set "):
         system(mismatched="altered")
 
 

@@ -31,7 +31,7 @@ class Sum(nn.Module):
 
 def game(task: Any, loss: AdversarialLoss | None = None, *, mismatched: Mismatched = "none") -> TextGame:
     judges = nn.ModuleDict({"stage2": Sum(task["realism"])})
-    return TextGame(judges, {"stage2": task}, loss or BCE(), mismatched=mismatched)
+    return TextGame(judges, {"stage2": task}, loss or BCE(), mismatched=mismatched, altered=1)
 
 
 def one(numbers: Tensor) -> dict[str, Tensor]:
