@@ -2,7 +2,8 @@
 
 Layers are those of the published code: halving convolutions to a map of 4×4, whose width doubles each time, then 3×3
 convolutions back to eight times the first width. With `norm=spectral` they are DM-GAN's (Zhu et al. 2019). Departures:
-logits in place of probabilities, and a depth for every size from 8 pixels on.
+logits in place of probabilities, and a depth for every size from 8 pixels on; below 64 pixels, where fewer layers double
+the width, the first one is wider, so that every stage has an opponent that ends as wide.
 """
 
 from itertools import pairwise
@@ -19,6 +20,7 @@ from freqgan.networks.text_stages import initialize
 
 Norm = Literal["batch", "spectral"]
 SIDE = 4  # of the last map
+DOUBLINGS = 4  # widths that an image of 64 pixels runs through, from the first to eight times it
 SLOPE = 0.2
 
 
@@ -31,7 +33,7 @@ class StageDiscriminator(nn.Module):
         condition_dim: length of a vector to match, as a sentence's; None for realism alone.
         realism: whether realism is judged beside the match.
         in_channels: of the image.
-        channels: width at half the image's size.
+        channels: an eighth of the last map's width; images of 64 pixels and more begin with it.
         norm: `batch` after every convolution but the first; `spectral` of every convolution but those to a logit.
 
     Raises:
@@ -55,8 +57,9 @@ class StageDiscriminator(nn.Module):
                 f"images of {image_size}x{image_size} pixels cannot be halved to {SIDE}x{SIDE}: the discriminator of a "
                 f"stage needs a power of two of at least {2 * SIDE}, and the last stage's is data.image_size"
             )
-        down = [in_channels, *(channels << n for n in range(halvings))]
-        back = [channels << n for n in range(halvings - 1, 2, -1)] or down[-1:]
+        first = max(0, DOUBLINGS - halvings)
+        widths = [channels << n for n in range(first, first + halvings)]
+        down, back = [in_channels, *widths], widths[DOUBLINGS - 1 - first :][::-1]
         bias = norm == "spectral"
         layers = _convolved(HalvingConv2d(*down[:2], bias=bias), "none" if norm == "batch" else norm)
         for inputs, outputs in pairwise(down[1:]):

@@ -50,6 +50,12 @@ def test_attngan_has_these_three_discriminators() -> None:
     assert [parameters(network) for network in three] == [6_313_730, 19_424_002, 71_858_946]
 
 
+@pytest.mark.parametrize(("image_size", "widths"), [(8, [16]), (16, [8, 16]), (32, [4, 8, 16]), (64, [2, 4, 8, 16])])
+def test_smaller_images_begin_wider_and_end_as_wide(image_size: int, widths: list[int]) -> None:
+    layers = StageDiscriminator(image_size=image_size, channels=2).features
+    assert [layer.out_channels for layer in layers if isinstance(layer, nn.Conv2d)] == widths
+
+
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("image_size", [8, 16, 32, 64, 128])
 def test_logits_come_realism_first_then_one_for_each_condition(image_size: int, norm: Any) -> None:
@@ -121,7 +127,7 @@ def test_spectral_norm_bounds_every_layer_but_the_logits() -> None:
 def test_weights_begin_orthogonal() -> None:
     network: Any = StageDiscriminator(image_size=16, channels=8)
     matrix = network.features[2].weight.detach().flatten(1)
-    torch.testing.assert_close(matrix @ matrix.T, torch.eye(16))
+    torch.testing.assert_close(matrix @ matrix.T, torch.eye(64))
     assert network.realism.bias.abs().max() == 0
 
 
