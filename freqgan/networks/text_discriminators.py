@@ -2,8 +2,8 @@
 
 Layers are those of the published code: halving convolutions to a map of 4×4, whose width doubles each time, then 3×3
 convolutions back to eight times the first width. With `norm=spectral` they are DM-GAN's (Zhu et al. 2019). Departures:
-logits in place of probabilities, and a depth for every size from 8 pixels on; below 64 pixels, where fewer layers double
-the width, the first one is wider, so that every stage has an opponent that ends as wide.
+logits in place of probabilities, and a depth for every size from 8 pixels on; below 64 pixels, where fewer layers
+double the width, the first one is wider, so that every stage has an opponent that ends as wide.
 """
 
 from itertools import pairwise
