@@ -89,9 +89,10 @@ def _leading(run: RunDirectory, choice: Choice) -> Iterator[None]:
         except KeyboardInterrupt:
             status, exit_status = "interrupted", 130
             raise
-        except Exception:
+        except Exception as error:
             facts = {"levelname": "ERROR", "name": __name__, "msg": "unexpected", "exc_info": sys.exc_info()}
             file.handle(logging.makeLogRecord(facts))
+            _refuse_lost(error)
             raise
         finally:
             del os.environ[TOLD]
@@ -128,6 +129,20 @@ def _following(run: RunDirectory) -> Iterator[None]:
         # Launchers end the whole run when one process fails: rank zero, which has the same to tell, has to be done.
         _wait_for_all()
         raise SystemExit(error.exit_status) from error
+    except Exception as error:
+        _refuse_lost(error)
+        raise
+
+
+def _refuse_lost(error: Exception) -> None:
+    """Says in one line what the library between processes said in many: that one of the others is gone."""
+    if not dist.is_available() or not dist.is_initialized():
+        return
+    if isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo/transport" in str(error)):
+        raise FreqganError(
+            "another process of this run has ended or is out of reach; why stands above, or in the log of its machine: "
+            "the same command with resume=auto goes on from the last checkpoint"
+        ) from error
 
 
 def _wait_for_all() -> None:
