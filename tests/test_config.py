@@ -692,3 +692,17 @@ def test_load_run_names_the_nearest_run(tmp_path: Path) -> None:
             config.load_run(tmp_path / wrong)
     with pytest.raises(UserError, match=r"has no config.yaml: did you mean run=.*/gan/"):
         config.load_run(tmp_path / "gan")
+
+
+@pytest.mark.parametrize(
+    ("target", "argument", "inner", "wanted"),
+    [
+        ("freqgan.systems.StagedTextGAN", "generator", "freqgan.networks.TextGenerator", True),
+        ("freqgan.systems.PairedTranslation", "discriminator", "freqgan.networks.PatchDiscriminator", True),
+        ("torchvision.transforms.v2.RandomApply", "transforms", "torchvision.transforms.v2.GaussianNoise", False),
+    ],
+)
+def test_what_is_called_is_told_from_what_makes_it(target: str, argument: str, inner: str, wanted: bool) -> None:
+    node = {"_target_": inner}
+    found = node_problems({"_target_": target, argument: [node] if argument == "transforms" else node})
+    assert any("calls" in problem.text and "itself" in problem.text for problem in found) is wanted

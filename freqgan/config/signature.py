@@ -125,7 +125,8 @@ def _mismatches(value: Any, annotation: Any) -> list[ErrorDetails]:
 def _built(node: Mapping[str, Any], path: str, annotation: Any) -> Iterator[Problem]:
     """Whether a node builds an instance of one of the annotation's classes, where both can be told."""
     annotation = _bare(annotation)
-    members = tuple(_bare(m) for m in (get_args(annotation) or (annotation,)) if m is not type(None))
+    choices = get_args(annotation) if get_origin(annotation) is not Callable else ()
+    members = tuple(_bare(m) for m in (choices or (annotation,)) if m is not type(None))
     try:
         target = locate(node[TARGET])
     except TargetError:
@@ -135,8 +136,14 @@ def _built(node: Mapping[str, Any], path: str, annotation: Any) -> Iterator[Prob
         unlike = all(map(_is_plain_class, members)) and not issubclass(target, members)
     if unlike:
         yield Problem(path, f": wanted {_spell(annotation)}, {node[TARGET]} builds something else")
-    elif not node.get(PARTIAL) and isinstance(target, type) and all(get_origin(m) is Callable for m in members):
+    elif not node.get(PARTIAL) and isinstance(target, type) and all(_makes(m, target) for m in members):
         yield Problem(path, f": what needs it calls {node[TARGET]} itself, set {join(path, PARTIAL)}=true")
+
+
+def _makes(kind: Any, target: type) -> bool:
+    """Whether something is wanted that builds a target, rather than a target that can be called."""
+    anything = get_args(kind)[-1:] in ((), (Any,))
+    return get_origin(kind) is Callable and not (anything and any("__call__" in vars(base) for base in target.__mro__))
 
 
 def _is_plain_class(kind: Any) -> bool:
