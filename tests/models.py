@@ -28,7 +28,7 @@ ENCODERS = [
     *("model.encoders.text.dim=8", "model.encoders.text.embedding_dim=8", "model.encoders.text.dropout=0.0"),
     *("model.encoders.image.dim=8", "model.encoders.image.channels=4"),
 ]
-IMAGE_TEXT_ENCODER = ["model=image_text_encoder", *ENCODERS, "model.examples=4"]
+IMAGE_TEXT_ENCODER = ["model=image_text_encoder", *ENCODERS, "model.examples=4", "model.altered=2"]
 TRAINED = "model.encoders_run=trained"  # see `with_encoders`
 TEXT_GAN = [
     *(*ENCODERS, TRAINED, "data.image_size=32", "model.generator.upsamplings=1", "model.generator.channels=4"),
@@ -92,6 +92,7 @@ MODELS = {
     "memory": [
         *(*STAGED_TEXT_GAN, "model.generator.fusion=dynamic_memory", "model.generator.stage_input=reencoded_image"),
         *("model.generator.augmentation=4", "model.d3.condition=word_mean_and_sentence", "model.gradients=joint"),
+        *("model.altered=1", "model.mismatched=altered"),
     ],
     "label_to_image": LABEL_TO_IMAGE,
     "segmenter": [

@@ -20,7 +20,7 @@ class CaptionReader:
     """Reads one caption of each image.
 
     Args:
-        altered: wrong captions that are made of each by replacing a word; see `freqgan.text.Alterations`.
+        altered: how many wrong captions are made of each by replacing a word; see `freqgan.text.Alterations`.
     """
 
     def __init__(self, altered: int) -> None:

@@ -31,7 +31,7 @@ class FrozenPair(nn.Module):
         pair: as its config builds it, with any weights.
         run: the run that trained it, or a folder of such runs, whose newest finished one counts; None is refused by
             `take`.
-        altered: wrong captions that are made of each one (`freqgan.systems.caption_reading.CaptionReader`).
+        altered: how many wrong captions are made of each one (`freqgan.systems.caption_reading.CaptionReader`).
     """
 
     def __init__(self, pair: EncoderPair, run: str | None, altered: int = 0) -> None:

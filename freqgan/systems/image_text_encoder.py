@@ -38,7 +38,7 @@ class ImageTextEncoder(System):
         encoders: the pair.
         image_size: side of the examples.
         channels: of the images.
-        altered: wrong captions that are made of each by replacing a word; its own image alone has to be told from them.
+        altered: how many wrong captions are made of each by replacing a word; its own image has to be told from them.
         examples: validation images that are kept to be searched by their captions.
         **rules: see `freqgan.systems.rules.Rules`.
     """

@@ -44,7 +44,7 @@ class StagedTextGAN(System):
         loss: the adversarial pair, the same for every stage; `bce` is the source's.
         d1, d2, d3: what the discriminator of each stage judges.
         mismatched: wrong captions that discriminators see real images with: those of `others`, or `altered` ones.
-        altered: wrong captions that are made of each by replacing a word.
+        altered: how many wrong captions are made of each by replacing a word.
         gradients: `per_stage`: a stage's losses train that stage alone; `joint`: those before it too.
         image_size: height and width of image 3.
         channels: of the images.

@@ -45,7 +45,7 @@ class TextGame:
         loss: the adversarial pair, the same for every task.
         mismatched: wrong captions that discriminators who judge a match see real images with: those of other images,
             or altered ones.
-        altered: wrong captions that are made of each one.
+        altered: how many wrong captions are made of each one.
 
     Raises:
         UserError: none are made, but discriminators are to see some.

@@ -2,7 +2,8 @@
 
 Reference: Yuksekgonul et al., "When and why vision-language models behave like bags-of-words", 2023, whose wrong
 captions are a caption's own words in another order. Departure: a word gives way to another one that stands between the
-same two neighbours somewhere in the data, which needs no tagger and keeps the grammar of the data.
+same two neighbours somewhere in the data, which needs no tagger and keeps the grammar of the data. By chance, or where
+the two words mean the same, it may be true of its image all the same; nothing here can tell.
 """
 
 from collections import defaultdict
