@@ -34,7 +34,8 @@ TUNED_ON = 40
 
 
 def unsharp(image: np.ndarray, *, radius: float, amount: float) -> np.ndarray:
-    return np.asarray(filters.unsharp_mask(image, radius, amount, channel_axis=-1))
+    # Plane by plane: with channel_axis=-1 scikit-image 0.26 filters the first rows alone and leaves the others unset.
+    return np.stack([filters.unsharp_mask(plane, radius, amount) for plane in np.moveaxis(image, -1, 0)], -1)
 
 
 def wiener(image: np.ndarray, *, sigma: float, balance: float) -> np.ndarray:
