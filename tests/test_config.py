@@ -122,7 +122,7 @@ def root(**changes: Any) -> dict[str, Any]:
         "tags": [],
         "seed": 0,
         "budget": {"images": 100, "minutes": None},
-        "evaluation": {"every_images": None, "at_start": "off"},
+        "evaluation": {"every_images": None, "at_start": "none"},
         "samples": {"every_images": None, "count": 4},
         "checkpoint": {"every_images": None, "keep": 1, "milestones_every_images": None},
         "log_every_steps": 50,

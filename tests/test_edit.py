@@ -30,7 +30,7 @@ TRAINED = [
         "hardware.threads=1",
         "budget.images=8",
         "metrics=none",
-        "evaluation.at_start=off",
+        "evaluation.at_start=none",
     ),
     *("model.features=2", "model.generator.norm=batch", "model.generator.coarse.norm=batch"),
 ]

@@ -15,7 +15,7 @@ from tests.models import MODELS
 SHORT = [
     *("data=scenes", "data.source.length=60", "data.image_size=16", "data.batch_size=4", "samples.count=4"),
     *("logger=none", "hardware=cpu", "hardware.threads=1", "budget.images=64", "checkpoint.every_images=12"),
-    *("metrics=none", "evaluation.at_start=off", "log_every_steps=2"),
+    *("metrics=none", "evaluation.at_start=none", "log_every_steps=2"),
 ]
 # 16 steps: the global generator for 8, the enhancer for 2, both for 6.
 STEPS = {"the global generator": 5, "the enhancer": 8, "both": 12}

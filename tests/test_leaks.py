@@ -60,7 +60,7 @@ def test_nothing_grows(tmp_path: Path, steps: int, judgements: int, workers: int
     images = 4 * steps
     status, output = train(
         tmp_path,
-        *(f"budget.images={images}", f"evaluation.every_images={images // judgements}", "evaluation.at_start=off"),
+        *(f"budget.images={images}", f"evaluation.every_images={images // judgements}", "evaluation.at_start=none"),
         *(f"data.num_workers={workers}", "log_every_steps=10", f"samples.every_images={images // 10}"),
         before=watched(tmp_path / "numbers.jsonl"),
         seconds=800,

@@ -99,7 +99,7 @@ def test_two_processes_that_are_killed_end_with_the_same_bits(tmp_path: Path) ->
 
 
 def test_processes_of_torchrun_share_one_run(tmp_path: Path, one: Path, alone: dict[str, torch.Tensor]) -> None:
-    judging = [*MEASURED, "evaluation.at_start=off", "evaluation.every_images=16"]
+    judging = [*MEASURED, "evaluation.at_start=none", "evaluation.every_images=16"]
     status, output = finish(start(TORCHRUN, tmp_path, "budget.images=64", *judging))
     assert status == 0, output
     run = RunDirectory(only_run(tmp_path))
@@ -112,7 +112,7 @@ def test_processes_of_torchrun_share_one_run(tmp_path: Path, one: Path, alone: d
 
 
 def test_processes_stop_together(tmp_path: Path) -> None:
-    judging = [*MEASURED, "evaluation.at_start=off", "evaluation.every_images=16"]
+    judging = [*MEASURED, "evaluation.at_start=none", "evaluation.every_images=16"]
     plateau = ["stop=plateau", "stop.patience=1", "stop.min_delta=0.99"]
     status, output = finish(start(PROGRAM, tmp_path, "budget.images=64", *judging, *plateau))
     assert status == 0, output
@@ -211,7 +211,7 @@ def test_all_processes_go_back_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize("every", ["null", "4"], ids=["training", "judging"])
 @pytest.mark.fault("resume", "two processes stopped or killed")
 def test_a_signal_to_one_process_stops_all_after_the_same_step(tmp_path: Path, every: str) -> None:
-    judging = [*MEASURED, "evaluation.at_start=off", f"evaluation.every_images={every}"] if every == "4" else []
+    judging = [*MEASURED, "evaluation.at_start=none", f"evaluation.every_images={every}"] if every == "4" else []
     process = start(PROGRAM, tmp_path, "budget.images=4000000", "checkpoint.every_images=null", *judging)
     assert process.stdout is not None
     assert any("images/s" in line for line in process.stdout)

@@ -101,7 +101,7 @@ def test_two_processes_have_the_weights_of_one(settings: list[str], tmp_path: Pa
 @pytest.mark.parametrize("launcher", [torchrun, srun], ids=lambda launcher: launcher.__name__)
 def test_processes_on_two_machines_leave_one_record(launcher: Launcher, tmp_path: Path) -> None:
     judged = ["metrics=generation_small", "metrics.num_images=21", "metrics.num_real=40", "metrics.batch_size=4"]
-    settings = [*MODELS["frequency_gan"], *judged, "evaluation.at_start=off", "evaluation.every_images=64"]
+    settings = [*MODELS["frequency_gan"], *judged, "evaluation.at_start=none", "evaluation.every_images=64"]
     alone, _ = run_of(tmp_path / "one", [{}], *settings)
     together, (first, second) = run_of(tmp_path / "two", launcher(2, machines=2), *settings)
     assert "64/64 images" in first

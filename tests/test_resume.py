@@ -112,7 +112,7 @@ def test_signals_finish_the_step_and_save(
 JUDGED = [
     *("budget.images=64", "checkpoint.every_images=12", "samples.every_images=20", "log_every_steps=3"),
     *("metrics=generation_small", "metrics.num_images=20", "metrics.num_real=40", "transform=identity"),
-    *("evaluation.at_start=off", "evaluation.every_images=24"),
+    *("evaluation.at_start=none", "evaluation.every_images=24"),
 ]
 
 

@@ -18,7 +18,7 @@ from tests.test_resume import assert_same, kill_in
 SHORT = ["budget.images=96", "checkpoint.every_images=20", "samples.every_images=1000", "log_every_steps=5"]
 JUDGED = [
     *("metrics=generation_small", "metrics.num_images=20", "metrics.num_real=40", "transform=identity"),
-    *("evaluation.at_start=off", "evaluation.every_images=24"),
+    *("evaluation.at_start=none", "evaluation.every_images=24"),
 ]
 PLATEAU = [*SHORT, *JUDGED, "stop=plateau", "stop.patience=1", "stop.min_delta=0.99"]
 EQUILIBRIUM = [*SHORT, "stop=equilibrium", "stop.images=40", "stop.not_before=0"]

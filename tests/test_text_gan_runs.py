@@ -154,7 +154,7 @@ def test_it_is_judged_by_other_encoders_and_by_its_captions(run: RunDirectory, j
 
 
 def test_without_a_judge_training_says_what_is_left_out(tmp_path: Path) -> None:
-    settings = [*with_encoders(MODELS["staged_text_gan"]), *JUDGED, "budget.images=8", "evaluation.at_start=off"]
+    settings = [*with_encoders(MODELS["staged_text_gan"]), *JUDGED, "budget.images=8", "evaluation.at_start=none"]
     settings.append("evaluation.every_images=8")
     status, output = train(tmp_path, *settings)
     assert status == 0, output

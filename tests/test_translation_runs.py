@@ -27,7 +27,7 @@ PAIRS = ["data=scenes", "data.source.domain=pair", "data.source.length=60", "dat
 SHORT = [
     *("data=scenes", "data.source.length=60", "data.image_size=16", "data.batch_size=4", "samples.count=4"),
     *("logger=none", "hardware=cpu", "hardware.threads=1", "budget.images=32", "checkpoint.every_images=8"),
-    *("metrics.features=null", "metrics.perceptual=null", "evaluation.at_start=off"),
+    *("metrics.features=null", "metrics.perceptual=null", "evaluation.at_start=none"),
     "evaluation.every_images=32",
 ]
 

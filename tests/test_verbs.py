@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(folder: Path) -> RunDirectory:
     """A run of 55 steps on scenes, with every checkpoint kept."""
-    evaluation = ["evaluation.at_start=off", "evaluation.every_images=112"]
+    evaluation = ["evaluation.at_start=none", "evaluation.every_images=112"]
     status, output = train(folder, *PROTOCOL, *evaluation, f"budget.images={BUDGET}", "checkpoint.keep=20")
     assert status == 0, output
     return RunDirectory(only_run(folder))

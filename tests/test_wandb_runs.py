@@ -16,7 +16,7 @@ from tests.forked import assert_same, command, only_run, signal_at, train
 
 __all__ = ["alone"]
 
-PROTOCOL = ["metrics=generation_small", "metrics.num_images=20", "metrics.num_real=40", "evaluation.at_start=off"]
+PROTOCOL = ["metrics=generation_small", "metrics.num_images=20", "metrics.num_real=40", "evaluation.at_start=none"]
 SHORT = ["transform=identity", "logger=wandb", "log_every_steps=1", "samples.every_images=1000"]
 SECRET = "correct horse battery staple"
 

@@ -24,7 +24,7 @@ TINY = [
     *("data=scenes", "data.source.length=64", "data.image_size=16", "data.batch_size=4", "budget.images=8"),
     *("model.generator.channels=4", "model.discriminator.channels=4", "model.latent_dim=16", "samples.count=4"),
     *("hardware=cpu", "hardware.threads=1", "name=sweep"),
-    *("evaluation.at_start=off", "evaluation.every_images=8"),
+    *("evaluation.at_start=none", "evaluation.every_images=8"),
 ]
 
 

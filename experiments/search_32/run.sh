@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 export OMP_NUM_THREADS=1
 freqgan=${FREQGAN:-.venv/bin/freqgan}
-short=(budget.images=8000 evaluation.at_start=off hardware=cpu hardware.threads=1
+short=(budget.images=8000 evaluation.at_start=none hardware=cpu hardware.threads=1
     metrics.num_images=500)
 
 "$freqgan" train --config-dir experiments/search_32/conf sweep=search_32 experiment=frequency_gan/openmoji "${short[@]}" evaluation.every_images=2000 "$@"

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 export OMP_NUM_THREADS=1
 freqgan=${FREQGAN:-.venv/bin/freqgan}
 for hardware in cpu cpu_ddp; do
-    "$freqgan" train -m experiment=frequency_gan/openmoji budget.images=16000 evaluation.at_start=off \
+    "$freqgan" train -m experiment=frequency_gan/openmoji budget.images=16000 evaluation.at_start=none \
         evaluation.every_images=16000 sweep.name="$hardware" hardware="$hardware" hardware.threads=1 \
         'seed=range(1,7)' "$@"
 done

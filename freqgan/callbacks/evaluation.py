@@ -70,7 +70,7 @@ class Evaluation(pl.Callback):
         store: CheckpointStore,
         protocol: Protocol,
         *,
-        at_start: Literal["full", "small", "off"],
+        at_start: Literal["full", "small", "none"],
         every_images: int | None,
         cache_dir: Path,
         seed: int,

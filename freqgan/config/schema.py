@@ -55,7 +55,7 @@ class Evaluation(Section):
     """When the metrics are computed (null: every fifth of the budget), and how much before the first step."""
 
     every_images: Count | None
-    at_start: Literal["full", "small", "off"]
+    at_start: Literal["full", "small", "none"]
 
 
 class Samples(Section):

@@ -60,7 +60,7 @@ def training_run() -> tuple[float, float]:
         base = ["train", "experiment=frequency_gan/openmoji", "budget.minutes=null", "budget.images=256"]
         base += [f"paths.output_dir={folder}", "logger=none", "hardware=cpu"]
         script = [sys.executable, "-c", FIRST_STEP]
-        subprocess.run([*script, *base, "evaluation.at_start=off"], check=True, capture_output=True)
+        subprocess.run([*script, *base, "evaluation.at_start=none"], check=True, capture_output=True)
         bare = subprocess.run([*script, *base, "metrics=none"], check=True, capture_output=True, text=True)
         line = next(line for line in bare.stderr.splitlines() if line.startswith("first step"))
         records = [json.loads(path.read_text()) for path in Path(folder).rglob("run.json")]

@@ -35,7 +35,7 @@ class Stage:
         folder: Path,
         numbers: list[float],
         *,
-        at_start: Literal["full", "small", "off"] = "off",
+        at_start: Literal["full", "small", "none"] = "none",
         every_images: int | None = 8,
         protocol: Any = None,
         images_seen: int = 0,
@@ -93,9 +93,9 @@ def test_a_small_start_exercises_the_protocol_and_keeps_nothing(tmp_path: Path) 
     assert stage.evaluation.best is None
 
 
-@pytest.mark.parametrize(("at_start", "images_seen"), [("off", 0), ("full", 16), ("small", 16)])
+@pytest.mark.parametrize(("at_start", "images_seen"), [("none", 0), ("full", 16), ("small", 16)])
 def test_no_evaluation_at_the_start(
-    tmp_path: Path, at_start: Literal["full", "small", "off"], images_seen: int
+    tmp_path: Path, at_start: Literal["full", "small", "none"], images_seen: int
 ) -> None:
     stage = Stage(tmp_path, [], at_start=at_start, images_seen=images_seen)
     stage.start()

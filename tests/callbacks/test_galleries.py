@@ -61,7 +61,7 @@ def test_they_are_written_when_a_system_is_judged(run: RunDirectory, tmp_path: P
     listener.row = lambda values, images_seen: None  # type: ignore[method-assign]
     journal = Journal(run, [listener], every_steps=1000)
     store = CheckpointStore(run, journal, every_images=1000, keep=100)
-    how: Any = {"at_start": "off", "every_images": 8, "cache_dir": tmp_path, "seed": 5}
+    how: Any = {"at_start": "none", "every_images": 8, "cache_dir": tmp_path, "seed": 5}
     evaluation = Evaluation(run, journal, store, Protocol([9.0, 8.0]), **how)  # type: ignore[arg-type]
     toy = new_system(images=16, kind=Shop)
     toy.trainer.datamodule = 0.5  # type: ignore[attr-defined]
