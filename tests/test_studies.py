@@ -131,8 +131,10 @@ def test_parts_of_the_text_study(part: str, seeds: int) -> None:
     command, jobs = asked("staged_text_gan", part)
     assert len(jobs) == 8 * seeds
     assert command.folder == Path("outputs/staged_text_gan") / part
-    settings = [config.resolve(command.compose(job.chosen)) for job in jobs]
-    assert len({json.dumps(job["model"], sort_keys=True) for job in settings}) == 8
+    settings = [command.compose(job.chosen) for job in jobs]
+    assert len({json.dumps(config.resolve(job)["model"], sort_keys=True) for job in settings}) == 8
+    for job in settings:
+        config.check(job)
     for job, plain in zip(jobs, settings, strict=True):
         config.check(command.compose(job.chosen))
         assert f"_{part}_judge" in plain["metrics"]["judge_run"]
