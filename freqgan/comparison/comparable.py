@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from freqgan.comparison.measures import OF_A_MODEL, family
+from freqgan.comparison.measures import OF_A_MODEL, measured
 from freqgan.comparison.run import Run
 from freqgan.errors import UserError
 
@@ -15,7 +15,7 @@ FREE = ("batch_size", "crops")  # settings of a protocol that do not change a nu
 def incomparable(runs: Sequence[Run]) -> dict[str, str]:
     """What sets runs apart from most of the others, by their places; where none are more, the first one counts."""
     reasons: dict[str, str] = {}
-    for fact in (_data, _protocol, *map(_name_of, _families(runs))):
+    for fact in (_data, _protocol, *map(_name_of, _kinds(runs))):
         said = {run.place: value for run in runs if (value := fact(run)) is not None}
         if len(set(said.values())) < 2:
             continue
@@ -67,16 +67,16 @@ def _words(node: Mapping[str, Any]) -> str:
     return f"{name}({inside})"
 
 
-def _families(runs: Sequence[Run]) -> list[str]:
-    known = dict.fromkeys(family(metric) for run in runs for metric in run.metrics)
-    return [name for name in known if name is not None and name != OF_A_MODEL]
+def _kinds(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    known = dict.fromkeys(measured(metric) for run in runs for metric in run.metrics)
+    return [kind for kind in known if kind is not None and kind[0] != OF_A_MODEL]
 
 
-def _name_of(kind: str) -> Callable[[Run], str | None]:
-    """How a run's metric of a family is called, protocol included."""
+def _name_of(kind: tuple[str, str]) -> Callable[[Run], str | None]:
+    """How a run's metric of a kind is called, protocol included."""
 
     def name(run: Run) -> str | None:
-        names = [metric for metric in run.metrics if family(metric) == kind]
+        names = [metric for metric in run.metrics if measured(metric) == kind]
         return f"measured {' and '.join(names)}" if names else None
 
     return name

@@ -4,6 +4,7 @@ from typing import Literal
 
 Direction = Literal["lower", "higher"]
 
+WAYS = ("ab", "ba")  # of a translation, of which a model may have one or both
 OF_A_MODEL = "band_distance"  # names its bands, which a transform chooses: it may differ between comparable runs
 DIRECTIONS: dict[str, Direction] = {
     "fd": "lower",
@@ -49,6 +50,16 @@ def family(metric: str) -> str | None:
     ('fd', None)
     """
     return next((name for name in DIRECTIONS if metric == name or metric.startswith(f"{name}_")), None)
+
+
+def measured(metric: str) -> tuple[str, str] | None:
+    """What has one name in all runs that can be compared: a known metric, of one way where images are translated.
+
+    >>> measured("psnr_y_crop0_ba_n200"), measured("psnr_y_crop4_bicubic")
+    (('psnr', 'ba'), ('psnr', ''))
+    """
+    known = family(metric)
+    return None if known is None else (known, next((way for way in WAYS if way in metric.split("_")), ""))
 
 
 def direction(metric: str) -> Direction | None:

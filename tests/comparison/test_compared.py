@@ -253,6 +253,18 @@ def test_bands_differ_between_transforms_and_are_compared_where_both_have_them(t
     assert found.metrics == ("fd_x_n100", "band_distance_image_n100", "band_distance_LL1_n100")
 
 
+def test_translation_one_way_is_compared_with_both_ways(tmp_path: Path) -> None:
+    one, both = ("psnr_y_ab", "psnr_y_untranslated"), ("psnr_y_ab", "cycle_error_ab", "psnr_y_ba", "cycle_error_ba")
+    write_run(tmp_path / "paired", rows_of(1.0, names=one))
+    write_run(tmp_path / "unpaired", rows_of(1.0, names=(*both, "psnr_y_untranslated")), changes=HAAR)
+    found = compared(tmp_path)
+    assert found.metrics[0] == "psnr_y_ab"
+    assert mean(found, "images", 0, "psnr_y_ab") == mean(found, "images", 1, "psnr_y_ab")
+    write_run(tmp_path / "other", rows_of(1.0, names=("psnr_y_ab_n9",)), changes={"seed": 2})
+    with pytest.raises(UserError, match=r"other measured psnr_y_ab_n9, but paired measured psnr_y_ab:"):
+        compared(tmp_path)
+
+
 def test_jobs_that_never_ran_are_comparable_with_anything(tmp_path: Path) -> None:
     write_run(tmp_path / "a", rows_of(1.0))
     write_ledger(
