@@ -46,6 +46,25 @@ class UnreadableImageError(UserError):
         return type(self), (self.name, self.reason)
 
 
+class UnusableImageError(UserError):
+    """An image file that a data set can make nothing of though it can be read, by name and reason.
+
+    Args:
+        name: the file as the user knows it.
+        reason: what is wrong with it, in a few words.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{printable(name)}: {reason}")
+        self.name, self.reason = name, reason
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.name, self.reason)
+
+
+Skipped = UnreadableImageError | UnusableImageError
+
+
 @dataclass(frozen=True)
 class Header:
     """What an image file says of itself before its pixels are read.

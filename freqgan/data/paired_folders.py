@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from freqgan.data.decode import printable
+from freqgan.data.decode import UnreadableImageError, UnusableImageError, printable
 from freqgan.data.partners import pair_names, same_shape
 from freqgan.data.scanned_domains import ScannedDomains
 from freqgan.errors import UserError
@@ -16,13 +16,15 @@ _log = logging.getLogger(__name__)
 class PairedFolders(ScannedDomains):
     """Pictures of A in `root`, each with the picture of the same name in `root_b`.
 
-    Names pair up by their path below the folder, whatever the format. A file that has no partner, one whose partner
-    is unreadable, or one of another shape than its partner is an error that is listed before training; with
-    on_error=skip the next good pair takes its place. Pairs are on one side of the split, by a hash of the name in A.
+    Names pair up by their path below the folder, whatever the format. A file that has no partner, one that is
+    unreadable or whose partner is, or one of another shape than its partner is an error that is listed before training;
+    with on_error=skip the next good pair takes its place. Pairs are on one side of the split, by a hash of the name in
+    A.
 
     Args:
         endings: what the names of A and of B end with before the suffix, and do not share: for `x_photo.jpg` and
-            `x_labels.png`, ("_photo", "_labels").
+            `x_labels.png`, ("_photo", "_labels"). Files with other endings are not looked at, so that one folder may
+            hold both domains.
         **settings: as for `ScannedDomains`; `root` and `root_b` are the folders.
     """
 
@@ -41,7 +43,7 @@ class PairedFolders(ScannedDomains):
         Raises:
             UserError: a folder is missing or empty, no pair is good, or (with on_error=raise) one is not.
         """
-        self._scan()
+        self._scan(self.endings)
         partners, alone, strangers = pair_names(self._a.names, self._b.names, endings=self.endings)
         unfit = dict(self._unfit(partners))
         self._report(alone, strangers, unfit)
@@ -75,14 +77,15 @@ class PairedFolders(ScannedDomains):
             _log.warning(text, self.root, squeezed)
 
     def _report(self, alone: dict[str, str], strangers: list[str], unfit: dict[str, str]) -> None:
-        """Tells what does not pair up, or stops at it."""
-        problems = [f"{printable(str(name))}: {reason}" for name, reason in (alone | unfit).items()]
+        """Tells what of B belongs to nothing, or stops at all that is in no pair."""
+        alone, unreadable = alone | unfit, self._a.scan.unreadable
+        problems = [UnusableImageError(name, reason).lines[0] for name, reason in alone.items()]
+        problems += [UnreadableImageError(name, unreadable[name]).lines[0] for name in unreadable if name not in alone]
+        counts = f"{len(problems)} of {len(self._a.names)} files in data.root={self.root}"
         problems += [f"{printable(name)} of B belongs to no file of A" for name in strangers]
-        if not problems:
-            return
-        counts = f"{len(alone) + len(unfit)} of {len(self._a.names)} files in data.root={self.root}"
-        total = f"{counts} and {len(strangers)} in data.root_b={self.root_b} have no partner that fits"
-        if self.on_error == "raise":
-            raise UserError(*problems[:_LISTED], f"{total}: repair the names, or set data.on_error=skip")
-        if self.split != "val":
-            _log.warning("%s: %s", total, "; ".join(problems[:_LISTED]))
+        if problems and self.on_error == "raise":
+            total = f"{counts} and {len(strangers)} in data.root_b={self.root_b} are in no pair that can be used"
+            raise UserError(*problems[:_LISTED], f"{total}: repair or rename them, or set data.on_error=skip")
+        if strangers and self.split != "val":
+            listed = ", ".join(map(printable, strangers[:_LISTED]))
+            _log.warning("data.root_b=%s: %d files belong to no file of A: %s", self.root_b, len(strangers), listed)

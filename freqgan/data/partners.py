@@ -55,26 +55,22 @@ def pair_names(
     Args:
         names: of A.
         names_b: of B.
-        endings: what the names of A and of B end with before the suffix, and do not share. A file of B with another
-            ending is not looked at.
+        endings: what the names of A and of B end with before the suffix, and do not share.
 
     Returns:
         The partner of each file of A that has exactly one, why others have none, and what of B belongs to nothing.
 
-    >>> pair_names(["1.png", "2_a.png", "3_a.png"], ["2.jpg", "4.jpg"], endings=("_a", ""))
-    ({'2_a.png': '2.jpg'}, {'1.png': 'it does not end in _a', '3_a.png': 'no file of B is called 3.*'}, ['4.jpg'])
+    >>> pair_names(["2_a.png", "3_a.png"], ["2.jpg", "4.jpg"], endings=("_a", ""))
+    ({'2_a.png': '2.jpg'}, {'3_a.png': 'no file of B is called 3.*'}, ['4.jpg'])
     """
     files = defaultdict(list)
     for name in names_b:
-        if (stem := _stem(name)).endswith(endings[1]):
-            files[stem.removesuffix(endings[1])].append(name)
+        files[_stem(name).removesuffix(endings[1])].append(name)
     keys = [_stem(name).removesuffix(endings[0]) for name in names]
     pairs, alone, times = {}, {}, Counter(keys)
     for name, key in zip(names, keys, strict=True):
         found = files[key]
-        if not _stem(name).endswith(endings[0]):
-            alone[name] = f"it does not end in {endings[0]}"
-        elif times[key] > 1:
+        if times[key] > 1:
             alone[name] = f"{times[key]} files of A are called {printable(key)}{endings[0]}.*"
         elif len(found) == 1:
             pairs[name] = found[0]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from freqgan.data.base import OnError, Sample
-from freqgan.data.decode import UnreadableImageError
+from freqgan.data.decode import Skipped, UnreadableImageError
 from freqgan.errors import UserError
 
 _LISTED = 5
@@ -111,7 +111,7 @@ class Quarantines:
             self._mark(found for found in self.found if found.part == part)
         return self._parts[part]
 
-    def prepared(self, part: str, length: int, skipped: Sequence[UnreadableImageError], *, told: bool) -> None:
+    def prepared(self, part: str, length: int, skipped: Sequence[Skipped], *, told: bool) -> None:
         """Takes note of what preparing a part has left out, and logs it unless another process does.
 
         Raises:
@@ -158,6 +158,6 @@ class Quarantines:
         number = self._before.get(part, 0) + sum(one.part == part for one in self.found)
         if number > self.max_skipped * (1 if isinstance(self.max_skipped, int) else length):
             raise UserError(
-                f"{number} of {length} {part} images cannot be read, more than data.max_skipped={self.max_skipped}: "
+                f"{number} of {length} {part} images cannot be used, more than data.max_skipped={self.max_skipped}: "
                 f"repair the data, or raise it: {listed}"
             )

@@ -2,7 +2,7 @@
 
 import logging
 from abc import abstractmethod
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 from torch import Tensor
@@ -11,6 +11,7 @@ from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import digest
 from freqgan.data.decode import MAX_PIXELS
 from freqgan.data.domains import Domain, TwoDomains
+from freqgan.data.folder_listing import list_images
 from freqgan.data.layouts import AnyFit, Layout, layout_of, load_size_of
 from freqgan.data.pixels import as_tensor
 from freqgan.data.scanned_folder import ScannedFolder
@@ -98,16 +99,23 @@ class ScannedDomains(ImageDataset, TwoDomains):
     def _layout(self, domain: Domain) -> Layout:
         return layout_of(self.fit, self.load_size, self.channels, labels=self.labels == domain)
 
-    def _scan(self) -> None:
-        """Lists both folders and, unless the cache knows exactly these files, reads them all."""
+    def _scan(self, endings: tuple[str, str] = ("", "")) -> None:
+        """Lists the files of both folders and, unless the cache knows exactly these, reads them all.
+
+        Args:
+            endings: of the names of A and of B, before the suffix.
+        """
         assert self.root is not None
         assert self.root_b is not None
-        self._a = self._scanned(self.root, self._layout("a"), "data.root")
-        self._b = self._scanned(self.root_b, self._layout("b"), "data.root_b")
+        self._a = self._scanned(self.root, self._layout("a"), "data.root", endings[0])
+        self._b = self._scanned(self.root_b, self._layout("b"), "data.root_b", endings[1])
         self._tell(self._a)
         self._tell(self._b)
 
-    def _scanned(self, root: Path, layout: Layout, setting: str) -> ScannedFolder:
+    def _scanned(self, root: Path, layout: Layout, setting: str, ending: str = "") -> ScannedFolder:
+        files = [file for file in list_images(root, setting=setting) if PurePosixPath(file[0]).stem.endswith(ending)]
+        if not files:
+            raise UserError(f"{setting}={root} holds no image called *{ending}.*: set data.source.endings")
         size = "whole" if self.fit == "whole" else "x".join(map(str, self.load_size))
         return ScannedFolder(
             root,
@@ -116,6 +124,7 @@ class ScannedDomains(ImageDataset, TwoDomains):
             cache_limit_gib=self.cache_limit_gib,
             cache=self.cache_dir / "domains" / size,
             setting=setting,
+            files=files,
         )
 
     def _tell(self, folder: ScannedFolder) -> None:

@@ -11,7 +11,7 @@ import PIL
 
 from freqgan.data.base import OnError
 from freqgan.data.cache import build_once, digest
-from freqgan.data.decode import UnreadableImageError
+from freqgan.data.decode import Skipped, UnreadableImageError, UnusableImageError
 from freqgan.data.folder_listing import list_images
 from freqgan.data.folder_scan import FolderReader, FolderScan, scan_folder
 from freqgan.data.id_maps import IdMaps
@@ -93,33 +93,37 @@ class ScannedFolder:
         groups: Mapping[str, str] | None = None,
         without: Mapping[str, str] | None = None,
         sides: Mapping[str, Split] | None = None,
-    ) -> tuple[list[int], list[UnreadableImageError]]:
-        """Rows of a split, the next good one in place of an unreadable one, and what is unreadable.
+    ) -> tuple[list[int], list[Skipped]]:
+        """Rows of a split, the next good one in place of one that cannot be used, and what is wrong with those.
 
         Args:
             split: what to take.
             val_fraction: of names, or of groups.
             on_error: raise or skip.
             groups: what tells the side of some files, in place of their names.
-            without: files that are as good as unreadable, and why.
+            without: files that cannot be used for other reasons, and these.
             sides: the split that files were published with; None tells it by names.
 
         Raises:
-            UserError: no image of the split is readable, or (with on_error=raise) one is not.
+            UserError: no image of the split can be used, or (with on_error=raise) one cannot.
         """
-        unreadable, groups = {**self.scan.unreadable, **(without or {})}, groups or {}
+        unreadable, without, groups = self.scan.unreadable, without or {}, groups or {}
         rows = [
             row
             for row, name in enumerate(self.names)
             if (split in ("all", sides[name]) if sides else belongs(groups.get(name, name), split, val_fraction))
         ]
-        good = [self.names[row] not in unreadable for row in rows]
-        bad = [self.names[row] for row in rows if self.names[row] in unreadable]
-        skipped = [UnreadableImageError(name, unreadable[name]) for name in bad]
+        good = [self.names[row] not in unreadable and self.names[row] not in without for row in rows]
+        bad = [self.names[row] for row, usable in zip(rows, good, strict=True) if not usable]
+        skipped: list[Skipped] = [
+            UnusableImageError(name, without[name]) if name in without else UnreadableImageError(name, unreadable[name])
+            for name in bad
+        ]
         if bad and (on_error == "raise" or not any(good)):
             listed = [error.lines[0] for error in skipped[:_LISTED_ERRORS]]
-            total = f"{self.setting}={self.root} has {len(bad)} unreadable among {len(rows)} images"
-            raise UserError(*listed, f"{total}: repair or remove them, or set data.on_error=skip")
+            kind = "unusable" if without else "unreadable"
+            fix = ": repair or remove them, or set data.on_error=skip" if any(good) else ", none is left: repair them"
+            raise UserError(*listed, f"{self.setting}={self.root} has {len(bad)} {kind} among {len(rows)} images{fix}")
         return standing_in(rows, good), skipped
 
     def _read_all(self, listing: Sequence[tuple[str, int, int]], directory: Path) -> None:

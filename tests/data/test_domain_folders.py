@@ -82,7 +82,9 @@ def test_a_domain_is_read_without_the_other(make: Any, roots: dict[str, Path], m
         read.clear()
 
 
-def test_names_that_do_not_pair_up_are_listed(make: Any, roots: dict[str, Path]) -> None:
+def test_names_that_do_not_pair_up_are_listed(
+    make: Any, roots: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
     (roots["root_b"] / "0.bmp").unlink()
     _save(roots["root_b"] / "deep" / "1.jpg", _pixels(0))
     _save(roots["root_b"] / "left over.png", _pixels(0))
@@ -92,13 +94,17 @@ def test_names_that_do_not_pair_up_are_listed(make: Any, roots: dict[str, Path])
         "0.png: no file of B is called 0.*",
         "deep/1.png: 2 files of B are called deep/1.*",
         "left over.png of B belongs to no file of A",
-        f"2 of 3 files in data.root={roots['root']} and 1 in data.root_b={roots['root_b']} have no partner that fits: "
-        "repair the names, or set data.on_error=skip",
+        f"2 of 3 files in data.root={roots['root']} and 1 in data.root_b={roots['root_b']} are in no pair that can be "
+        "used: repair or rename them, or set data.on_error=skip",
     )
     dataset = make(on_error="skip")
     assert [dataset[index]["name"] for index in range(3)] == ["deep/2.png"] * 3
     assert torch.equal(dataset[0]["image_b"], _chw(_pixels(12)))
-    assert len(dataset.skipped) == 2
+    assert [str(error) for error in dataset.skipped] == list(error.value.lines[:2])
+    assert caplog.messages == [f"data.root_b={roots['root_b']}: 1 files belong to no file of A: left over.png"]
+    (roots["root_b"] / "deep" / "2.bmp").unlink()
+    with pytest.raises(UserError, match=r"has 3 unusable among 3 images, none is left: repair them$"):
+        make(on_error="skip")
 
 
 def test_two_files_of_a_with_one_partner_are_listed(make: Any, roots: dict[str, Path]) -> None:
@@ -119,8 +125,22 @@ def test_endings(make: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         make(**roots, endings=("_photo", "_instances"))
     assert error.value.lines[0] == "1_photo.png: no file of B is called 1_instances.*"
-    with pytest.raises(UserError, match=r"0_photo\.png: it does not end in _picture"):
+    with pytest.raises(UserError, match=r"photos holds no image called \*_picture\.\*: set data\.source\.endings"):
         make(**roots, endings=("_picture", "_labels"))
+
+
+def test_one_folder_may_hold_both_domains(make: Any, tmp_path: Path) -> None:
+    for number in range(2):
+        for place, ending in enumerate(("_photo", "_labels", "_instances")):
+            _save(tmp_path / "both" / f"{number}{ending}.png", _pixels(10 * place + number))
+    settings: Any = {"root": tmp_path / "both", "root_b": tmp_path / "both", "endings": ("_photo", "_labels")}
+    dataset = make(**settings)
+    assert dataset.lengths == (2, 2)
+    assert torch.equal(dataset[1]["image"], _chw(_pixels(1)))
+    assert torch.equal(dataset[1]["image_b"], _chw(_pixels(11)))
+    (tmp_path / "both" / "1_photo.png").rename(tmp_path / "both" / "1_foto.png")
+    with pytest.raises(UserError, match=r"1_labels\.png of B belongs to no file of A"):
+        make(**settings)
 
 
 @pytest.mark.parametrize("domain", ["a", "b"])
@@ -137,6 +157,18 @@ def test_unreadable_files_of_either_domain(make: Any, roots: dict[str, Path], do
     unpaired = make(UnpairedFolders, on_error="skip")
     assert unpaired.lengths == (3, 3)
     assert len(unpaired.skipped) == 1
+
+
+@pytest.mark.fault("data", "damaged picture in a data set")
+def test_all_that_is_in_no_pair_is_listed_at_once(make: Any, roots: dict[str, Path]) -> None:
+    (roots["root"] / "0.png").write_bytes(b"no image")
+    (roots["root_b"] / "deep" / "1.bmp").write_bytes(b"no image")
+    (roots["root_b"] / "deep" / "2.bmp").unlink()
+    with pytest.raises(UserError) as error:
+        make()
+    words = "deep/2.png: no file|deep/1.png: its partner cannot be read|0.png cannot be read as an image|3 of 3 files"
+    for line, beginning in zip(error.value.lines, words.split("|"), strict=True):
+        assert line.startswith(beginning)
 
 
 def test_sizes_that_differ(make: Any, roots: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:

@@ -183,7 +183,7 @@ def test_a_set_that_is_mostly_bad_is_refused_at_once(make: Any, root: Path, most
     for number in range(3):
         (root / f"{number}.png").write_bytes(b"")
     if refused:
-        with pytest.raises(UserError, match=rf"3 of 6 train images cannot be read, more than data\.max_skipped={most}"):
+        with pytest.raises(UserError, match=rf"3 of 6 train images cannot be used, more than data\.max_skipped={most}"):
             make(max_skipped=most)
     else:
         make(max_skipped=most)
