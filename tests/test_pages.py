@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from freqgan.config import overrides
 from freqgan.vocabulary import SWEEPING
@@ -33,3 +34,10 @@ def test_a_command_can_be_read(words: list[str], monkeypatch: pytest.MonkeyPatch
     (tmp_path / "conf" / "sweep" / "mine.yaml").write_text("defaults: [default]\n")
     sweeps = "always" if words[0] == "plan" else "asked" if words[0] in SWEEPING else "never"
     overrides.read(words[0], words[1:], sweeps=sweeps)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_settings_of_data_that_a_page_names_are_there(page: Path) -> None:
+    files = [yaml.safe_load(file.read_text()) for file in (ROOT / "conf" / "data").glob("*.yaml")]
+    spoken_of = " ".join(re.findall(r"`[^`]+`", re.sub(r"(?ms)^```.*?^```", "", page.read_text())))
+    assert {*re.findall(r"\bdata\.(\w+)", spoken_of)} <= {key for file in files for key in file}
