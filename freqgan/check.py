@@ -8,6 +8,7 @@ from rich.table import Table
 
 from freqgan import config
 from freqgan.data.base import height_and_width
+from freqgan.data.stream import refuse_draws
 from freqgan.errors import UserError
 from freqgan.hardware import Hardware
 from freqgan.runs.prerequisites import missing_runs, no_judge
@@ -25,6 +26,7 @@ def main(cfg: DictConfig) -> None:
     settings = config.resolve(cfg)
     hardware: Hardware = config.build(settings["hardware"])
     hardware.apply()
+    refuse_data(settings)
     with torch.device("meta"):
         system: System = config.build_model(settings, seed=settings["seed"])
     console = table_console()
@@ -33,6 +35,20 @@ def main(cfg: DictConfig) -> None:
     for line in (*missing_runs(settings), *no_judge(settings["metrics"] or {}, settings["model"])):
         console.print(f"note: {line}", soft_wrap=True, markup=False)
     console.print("nothing was trained: `freqgan train` with the same arguments does")
+
+
+def refuse_data(settings: dict[str, Any]) -> None:
+    """Looks whether the data are of the kind that the model learns from; nothing of them is read.
+
+    Raises:
+        UserError: they have one domain or no pairs, and the model wants more.
+    """
+    data = config.build_data(settings)
+    try:
+        dataset = data.unprepared("train")
+    except UserError:  # of what is not there yet, such as a folder that has not been named
+        return
+    refuse_draws(dataset, data.draws)
 
 
 def networks(system: System) -> Table:

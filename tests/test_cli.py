@@ -296,6 +296,25 @@ def test_layers_that_do_not_fit_the_data_end_in_one_line(capsys: pytest.CaptureF
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    ("arguments", "lack"),
+    [
+        ("model=cyclegan data=scenes", "Scenes has one domain, and the model translates"),
+        ("model=encoder_decoder data=image_folder data.root=x", "ImageFolder has one domain, and the model translates"),
+        ("model=pix2pix data=unpaired_folders data.root=x data.root_b=y", "UnpairedFolders has no pairs"),
+        ("model=dualgan data=unpaired_folders data.root=x data.root_b=y", ""),
+        ("model=pix2pix data=paired_folders", ""),
+    ],
+)
+def test_check_looks_whether_data_have_what_the_model_draws(
+    arguments: str, lack: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    narrow = ("model.generator.channels=4", "model.discriminator.channels=4")
+    assert cli.main(["check", *arguments.split(), *narrow]) == (2 if lack else 0)
+    error = capsys.readouterr().err
+    assert (f"data.source={lack}" in error) == bool(lack)
+
+
 def test_keys_left_to_their_default_in_python_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert composed(capsys, "train", "optim.eps=0.001")["optim"]["eps"] == 0.001
     assert composed(capsys, "train", "+optim.eps=0.001", "+loss=hinge")["loss"]["_target_"] == "freqgan.losses.Hinge"

@@ -16,8 +16,11 @@ class TwoDomains(ABC):
     use. The keys of both are different, so that a stage (which changes what rasters a sample has) takes a pair or
     either half; what it draws for a half of an unpaired draw is drawn again for the other.
 
-    Everything here is known after `prepare`.
+    The lengths are known after `prepare`.
     """
+
+    both: bool = True
+    """Whether there are two domains; those of other settings of the source may be one."""
 
     @property
     @abstractmethod

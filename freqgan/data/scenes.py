@@ -61,6 +61,7 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
             got = min(strange) if kinds else "[]"
             raise UserError(f"data.source.kinds: {got} is not some of {', '.join(SHAPES)}")
         self.length, self.domain, self.content_seed = length, domain, content_seed
+        self.both = domain == "pair"
         self.kinds, self.gap = SHAPES if kinds is None else tuple(kinds), gap
 
     def prepare(self) -> None:
@@ -87,7 +88,7 @@ class Scenes(ImageDataset, Captioned, TwoDomains):
     @property
     def paired(self) -> bool:
         """Whether both styles are asked for."""
-        return self.domain == "pair"
+        return self.both
 
     @property
     def lengths(self) -> tuple[int, int]:

@@ -114,14 +114,23 @@ class _Part(NamedTuple):
     quarantine: Quarantine
 
 
-def _parts(dataset: ImageDataset, draws: Draws, seed: int, quarantines: Quarantines) -> Iterator[_Part]:
-    """Samples or pairs; or pictures of A, and pictures of B."""
-    name, pairs = type(dataset).__name__, "as data=scenes data.source.domain=pair"
-    if draws != "single" and not isinstance(dataset, TwoDomains):
+def refuse_draws(dataset: ImageDataset, draws: Draws) -> None:
+    """A data set has the domains and the pairs that are drawn of it; it need not be prepared.
+
+    Raises:
+        UserError: it has none.
+    """
+    name, pairs = type(dataset).__name__, "as data=paired_folders or data=scenes data.source.domain=pair"
+    if draws != "single" and not (isinstance(dataset, TwoDomains) and dataset.both):
         raise UserError(f"data.source={name} has one domain, and the model translates: choose a set of two, {pairs}")
     if draws == "paired" and isinstance(dataset, TwoDomains) and not dataset.paired:
         fix = f"choose a set of pairs, {pairs}, or a model that needs none, as model=cyclegan"
         raise UserError(f"data.source={name} has no pairs, and the model learns from pairs: {fix}")
+
+
+def _parts(dataset: ImageDataset, draws: Draws, seed: int, quarantines: Quarantines) -> Iterator[_Part]:
+    """Samples or pairs; or pictures of A, and pictures of B."""
+    refuse_draws(dataset, draws)
     if draws == "unpaired" and isinstance(dataset, TwoDomains):
         a, b = dataset.lengths
         in_a, in_b = quarantines.of("train", a), quarantines.of("train of B", b)
