@@ -131,7 +131,7 @@ def titles(metrics: Sequence[str]) -> list[str]:
     for kind, protocol in map(short, metrics):
         others = [other.split("_") for name, other in map(short, metrics) if name == kind]
         own = [word for word in protocol.split("_") if not all(word in words for words in others)]
-        found.append(" ".join([kind, *own, ARROWS[direction(kind)]]))
+        found.append(" ".join([kind, *own, ARROWS[direction(kind)]]).rstrip())
     return found
 
 

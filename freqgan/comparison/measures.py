@@ -6,7 +6,7 @@ Direction = Literal["lower", "higher"]
 
 WAYS = ("ab", "ba")  # of a translation, of which a model may have one or both
 OF_A_MODEL = "band_distance"  # names its bands, which a transform chooses: it may differ between comparable runs
-DIRECTIONS: dict[str, Direction] = {
+DIRECTIONS: dict[str, Direction | None] = {
     "fd": "lower",
     "fid": "lower",
     "kid": "lower",
@@ -31,9 +31,9 @@ DIRECTIONS: dict[str, Direction] = {
     "mean_iou": "higher",
     "pixel_accuracy": "higher",
     "class_accuracy": "higher",
-    "boundary_sharpness": "higher",
-    "touching_sharpness": "higher",
-    "elsewhere_sharpness": "higher",
+    "boundary_sharpness": None,  # 1 is as sharp as real images
+    "touching_sharpness": None,
+    "elsewhere_sharpness": None,
     "retrieval_r1": "higher",
     "retrieval_r5": "higher",
     "retrieval_r10": "higher",
@@ -63,7 +63,7 @@ def measured(metric: str) -> tuple[str, str] | None:
 
 
 def direction(metric: str) -> Direction | None:
-    """Which values are better; None where nobody knows."""
+    """Which values are better; None where nobody knows, or neither the lowest nor the highest are."""
     known = family(metric)
     return DIRECTIONS[known] if known else None
 

@@ -8,7 +8,6 @@ BY_A_PROTOCOL = (
     *("psnr", "ssim", "gmsd", "perceptual", "lpips", "lr_consistency_psnr"),
     *("cycle_error", "colour_shift_mean", "colour_shift_covariance"),
     *("mean_iou", "pixel_accuracy", "class_accuracy"),
-    *(f"{place}_sharpness" for place in ("boundary", "touching", "elsewhere")),
     *("retrieval_r1", "retrieval_r5", "retrieval_r10"),
     *(f"{kind}_distance" for kind in ("spectrum", "detail", "grey", "colour", "band")),
 )
@@ -26,6 +25,12 @@ def test_enlargement_beside_a_restoration_keeps_the_direction() -> None:
     assert short("psnr_y_crop4_bicubic") == ("psnr", "y_crop4_bicubic")
 
 
+@pytest.mark.parametrize("place", ["boundary", "touching", "elsewhere"])
+def test_noise_is_not_called_better_for_being_sharper_than_real_images(place: str) -> None:
+    name = f"{place}_sharpness_n100"
+    assert (short(name), direction(name)) == ((f"{place}_sharpness", "n100"), None)
+
+
 def test_names_nobody_knows() -> None:
     assert (direction("wonder_n100"), family("fidelity"), short("wonder_n100")) == (None, None, ("wonder_n100", ""))
-    assert {direction(name) for name in DIRECTIONS} == {"lower", "higher"}
+    assert {direction(name) for name in DIRECTIONS} == {"lower", "higher", None}
