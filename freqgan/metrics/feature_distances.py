@@ -72,10 +72,11 @@ class FeatureDistances(Metric):
         counts = [sum(map(len, features)) for features in (self.real_features, self.fake_features)]
         fewest = min(counts)
         if fewest <= self.k:
-            raise UserError(
-                f"metrics.k={self.k} needs {self.k + 1} real and {self.k + 1} generated images or more, "
-                f"got {counts[0]} and {counts[1]}: compare more images, or set metrics.k lower"
-            )
+            wanted = f"{self.k + 1} real and {self.k + 1} generated images or more, got {counts[0]} and {counts[1]}"
+            if self.k == 1:  # neighbours are not asked for, but a distribution needs two images
+                fix = "raise data.val_fraction or metrics.num_images"
+                raise UserError(f"the Fréchet distance needs {wanted}: {fix}")
+            raise UserError(f"metrics.k={self.k} needs {wanted}: compare more images, or set metrics.k lower")
         real, fake = dim_zero_cat(self.real_features), dim_zero_cat(self.fake_features)
         return {
             self.network.frechet_name: frechet_distance(real, fake),

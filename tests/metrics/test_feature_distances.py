@@ -131,3 +131,9 @@ def test_too_few_images_are_the_users_mistake(pixels: Any, reals: int, fakes: in
     wanted = f"metrics.k=5 needs 6 real and 6 generated images or more, got {reals} and {fakes}"
     with pytest.raises(UserError, match=wanted):
         _measure(FeatureDistances(pixels(12), k=5), _noise(reals, 3, 2, 2), _noise(fakes, 3, 2, 2))
+
+
+def test_where_no_neighbours_are_asked_for_the_remedy_is_more_images(pixels: Any) -> None:
+    wanted = "Fréchet distance needs 2 real and 2 generated images or more, got 1 and 1: .* data.val_fraction"
+    with pytest.raises(UserError, match=wanted):
+        _measure(FeatureDistances(pixels(12), k=1), _noise(1, 3, 2, 2), _noise(1, 3, 2, 2))
