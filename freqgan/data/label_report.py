@@ -16,6 +16,7 @@ from freqgan.data.scanned_folder import ScannedFolder
 _LISTED = 12
 _PROBED = 20
 _MOST_CLASSES_LISTED = 40
+_LOSSY = (".jpg", ".jpeg")
 _log = logging.getLogger(__name__)
 
 Counts = Mapping[str, Mapping[int, int]]
@@ -37,7 +38,9 @@ def id_problems(counts: Counts, classes: LabelClasses) -> Iterator[str]:
     )
     more = f" and {len(strange) - _LISTED} more" if len(strange) > _LISTED else ""
     got = "null" if classes.num_classes is None else classes.num_classes
-    yield f"data.num_classes={got}: ids that are no class: {listed}{more}: {_remedy(meant, strange, classes)}"
+    of_jpeg = [name for name, c in counts.items() if name.lower().endswith(_LOSSY) and not c.keys().isdisjoint(strange)]
+    fix = "JPEG changes ids, save label maps as PNG" if of_jpeg else _remedy(meant, strange, classes)
+    yield f"data.num_classes={got}: ids that are no class: {listed}{more}: {fix}"
 
 
 def _remedy(meant: Mapping[int, int], strange: Sequence[int], classes: LabelClasses) -> str:
@@ -46,7 +49,7 @@ def _remedy(meant: Mapping[int, int], strange: Sequence[int], classes: LabelClas
         fixes.append(f"set data.num_classes={max(meant) + 1}")
     if classes.ids is None and len(meant) < 256 and max(meant) >= 2 * len(meant):
         fixes.append(f"number them anew with data.source.ids={_option(meant)} data.num_classes={len(meant)}")
-    if classes.num_classes is not None:
+    if classes.num_classes is not None and len(strange) <= _LISTED:
         fixes.append(f"set data.source.dont_care={_option([*classes.dont_care, *strange])} if they mean nothing")
     return ", or ".join(fixes) or "wanted at most 255 classes"
 

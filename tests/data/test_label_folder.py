@@ -185,6 +185,20 @@ def test_ids_that_are_no_class_are_one_line_with_remedies(make: Any, root: Path)
     assert all(np.array_equal(labels, _labels(number)) for number, labels in enumerate(found))
 
 
+def test_grey_label_maps_in_jpeg_are_told_for_what_they_are(make: Any, root: Path) -> None:
+    for number, name in enumerate(NAMES):
+        (root / "labels" / name).unlink()
+        _save((root / "labels" / name).with_suffix(".jpg"), _labels(number) * 20)
+    with pytest.raises(UserError, match=r"as in labels/.*jpg.*: JPEG changes ids, save label maps as PNG$"):
+        make(num_classes=81)
+
+
+def test_no_long_list_of_ids_is_a_remedy(make: Any, root: Path) -> None:
+    _save(root / "labels" / NAMES[0], np.arange(H * W, dtype=np.uint8).reshape(H, W) % 100)
+    with pytest.raises(UserError, match=r"and \d+ more: set data\.num_classes=\d+$"):
+        make()
+
+
 @pytest.mark.fault("data", "damaged picture in a data set")
 def test_a_mistake_of_every_kind_is_told_at_once(make: Any, root: Path) -> None:
     (root / "labels" / "deep" / "1.png").unlink()
