@@ -28,7 +28,10 @@ NOT_COMPARED = (
     "on_divergence",
 )
 # The fingerprint says what the data are.
-NOT_COMPARED_OF_DATA = ("root", "val_root", "cache_dir", "num_workers", "worker_timeout", "max_skipped")
+NOT_COMPARED_OF_DATA = (
+    *("root", "low_root", "root_b", "val_root", "val_low_root", "val_root_b"),
+    *("cache_dir", "num_workers", "worker_timeout", "max_skipped"),
+)
 VERSIONS_COMPARED = ("freqgan", "torch", "torchvision", "pytorch-lightning", "numpy")
 
 

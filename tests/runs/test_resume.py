@@ -1,3 +1,4 @@
+import inspect
 import multiprocessing
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -7,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from freqgan.data import DataModule
 from freqgan.errors import UserError
 from freqgan.runs import Choice, RunDirectory, settle, write_checkpoint
-from freqgan.runs.resume import choose_own
+from freqgan.runs.resume import choose_own, compared
 
 
 @pytest.fixture
@@ -121,3 +123,9 @@ def test_a_directory_that_is_in_use_is_refused(run: RunDirectory, monkeypatch: p
     monkeypatch.setattr(RunDirectory, "held", lambda self: True)
     with pytest.raises(UserError, match="is in use by another process: wait for it, or name another one"):
         choose_own(run.path, "auto")
+
+
+@pytest.mark.parametrize("name", [name for name in inspect.signature(DataModule).parameters if "root" in name])
+def test_data_of_either_domain_and_size_may_lie_elsewhere(name: str) -> None:
+    here, there, other = ({"data": {name: place, "seed": seed}} for place, seed in (("a", 1), ("b", 1), ("a", 2)))
+    assert compared(here) == compared(there) != compared(other)
