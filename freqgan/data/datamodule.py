@@ -18,7 +18,7 @@ from freqgan.data.domains import Domain, TwoDomains
 from freqgan.data.evaluation import chosen, converted, one_by_one
 from freqgan.data.quarantine import Quarantines
 from freqgan.data.ranges import to_signed_range
-from freqgan.data.requirements import refuse_classes, refuse_empty, refuse_unfit, roots_problems
+from freqgan.data.requirements import named_as_given, refuse_classes, refuse_empty, refuse_unfit, roots_problems
 from freqgan.data.splits import Split
 from freqgan.data.stage import Stage
 from freqgan.data.stream import FAILURE, FOUND, Batch, Draws, EndlessBatches, TrainingStream, training_loader
@@ -126,9 +126,10 @@ class DataModule(pl.LightningDataModule):
             UserError: the source cannot be read, or is not what the configuration says.
         """
         if split not in self._datasets:
-            dataset = self.unprepared(split)
-            refuse_classes(dataset, self.num_classes)
-            dataset.prepare()
+            with named_as_given(val=split == "val" and self.val_root is not None):
+                dataset = self.unprepared(split)
+                refuse_classes(dataset, self.num_classes)
+                dataset.prepare()
             told = self.trainer is None or self.trainer.is_global_zero
             self.quarantines.prepared(split, len(dataset), dataset.skipped, told=told)
             self._datasets[split] = dataset

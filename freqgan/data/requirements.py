@@ -1,6 +1,8 @@
 """What a data module refuses: settings that do not go together, and sets that training can make nothing of."""
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from freqgan.data.base import ImageDataset
 from freqgan.data.domains import TwoDomains
@@ -19,6 +21,23 @@ def roots_problems(roots: Mapping[str, str | None]) -> Iterator[str]:
         if (own and val and not of_val) or (of_val and not (own and val)):
             given = f"data.{name}={own}, data.val_root={val} and data.val_{name}={of_val}"
             yield f"{given}: data.val_root has {kind} just if data.root has: set all three, or two to null"
+
+
+@contextmanager
+def named_as_given(*, val: bool) -> Iterator[None]:
+    """Errors of a source call its folders what the settings do; those of validation images have names of their own.
+
+    >>> with named_as_given(val=True):
+    ...     raise UserError("data.root_b=x is not there")
+    Traceback (most recent call last):
+    freqgan.errors.UserError: data.val_root_b=x is not there
+    """
+    try:
+        yield
+    except UserError as error:
+        if not val:
+            raise
+        raise UserError(*(re.sub(r"\bdata\.(?=(low_)?root)", "data.val_", line) for line in error.lines)) from error
 
 
 def refuse_classes(dataset: ImageDataset, num_classes: int | None) -> None:
@@ -54,8 +73,10 @@ def refuse_empty(dataset: ImageDataset, split: Split, val_fraction: float) -> No
     Raises:
         UserError: the split left none.
     """
-    if not (min(dataset.lengths) if isinstance(dataset, TwoDomains) else len(dataset)):
+    lengths = dataset.lengths if isinstance(dataset, TwoDomains) and not dataset.paired else (len(dataset),)
+    if not min(lengths):
+        domain = f" of domain {'AB'[lengths.index(0)]}" if len(lengths) > 1 else ""
         raise UserError(
-            f"split={split} has no image with data.val_fraction={val_fraction}: "
-            "set data.val_fraction=0.2 or data.val_root=<folder>, or evaluate another split"
+            f"split={split} has no image{domain} with data.val_fraction={val_fraction}: "
+            "raise it, set data.val_root=<folder>, or evaluate another split"
         )

@@ -12,7 +12,8 @@ def progress(rows: list[dict[str, float]]) -> Table:
     if len(rows) == 1:
         table = Table("metric", "end")
     else:
-        table = Table("metric", "start" if first["images_seen"] == 0 else "first", "end", "end / start")
+        begin = "start" if first["images_seen"] == 0 else "first"
+        table = Table("metric", begin, "end", f"end / {begin}")
     for name, value in last.items():
         begun = first.get(name)
         change = ["" if begun is None else f"{begun:.4g}", f"{value:.4g}", f"{value / begun:.3f}" if begun else ""]

@@ -160,3 +160,25 @@ def test_what_is_missing_is_named(make: Any, tmp_path: Path) -> None:
     few = make(UnpairedFolders, root_b=str(tmp_path / "one"))
     with pytest.raises(UserError, match=r"split=val has no image"):
         few.val_dataset()
+
+
+def test_a_domain_without_validation_images_is_named(make: Any, tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    (tmp_path / "b" / "0.png").rename(tmp_path / "few" / "0.png")
+    data = make(UnpairedFolders, root_b=str(tmp_path / "few"), val_fraction=0.3)
+    with pytest.raises(UserError, match=r"^split=val has no image of domain B with data\.val_fraction=0\.3: raise it"):
+        data.val_dataset()
+    assert len(list(data.evaluation_domain("all", "b"))) == 1
+
+
+def test_folders_of_validation_images_go_by_their_own_names(make: Any, tmp_path: Path) -> None:
+    given = {"val_root": str(tmp_path / "a"), "val_root_b": str(tmp_path / "nowhere")}
+    for source in (PairedFolders, UnpairedFolders):
+        with pytest.raises(UserError, match=r"^data\.val_root_b=.*nowhere is not there, .* exists and has no folder"):
+            make(source, **given).prepare_data()
+    (tmp_path / "b" / "0.png").write_bytes(b"no image")
+    data = make(UnpairedFolders, root_b=str(tmp_path / "a"), val_root=given["val_root"], val_root_b=str(tmp_path / "b"))
+    with pytest.raises(UserError, match=r"data\.val_root_b=.* has 1 unreadable among 24 images"):
+        data.prepare_data()
+    with pytest.raises(UserError, match=r"^data\.root=x is not there"):
+        make(ImageFolder, root="x", val_root="y").prepare_data()
