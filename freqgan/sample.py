@@ -22,8 +22,7 @@ from freqgan.sampling import draw_captions, draw_labels
 from freqgan.systems import LabelToImage, StagedTextGAN, System
 from freqgan.terminal import table_console
 
-WISHES = ("target", "reference")  # each method says which of them it can fulfil
-NAMED_BY = (*WISHES, "labels")  # files whose names say enough
+WISHES = ("target", "reference")  # each method says which of them it can fulfil; files whose names say enough
 BATCH = 64  # rounding may differ between batch sizes, so it is not a setting
 OF_LABELS: dict[str, Any] = {"instances": None, "looks": {}, "fit": None}  # what is said of label maps alone
 
@@ -40,7 +39,7 @@ def main(cfg: DictConfig) -> None:
     system.to("cuda" if hardware.on_gpu else "cpu", memory_format=hardware.layout)
     seed, weights, images = settings["seed"], settings["weights"], content["clock"]["images_seen"]
     given = wishes if settings["labels"] is None else {"labels": settings["labels"]} | of_labels(settings)
-    said = {wish: Path(value).stem if wish in NAMED_BY else digest(value) for wish, value in given.items()}
+    said = {wish: Path(value).stem if wish in WISHES else digest(value) for wish, value in given.items()}
     name = "_".join([f"seed{seed}_{weights}_images{images}", *(f"{wish}_{value}" for wish, value in said.items())])
     folder = Path(settings["output"] or Path(settings["run"]) / "samples" / name)
     if isinstance(system, LabelToImage) and settings["labels"] is not None:

@@ -1,6 +1,7 @@
 """Whole runs: a segmenter learns, judges what another model makes of label maps, and given label maps are drawn."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,14 @@ def test_a_picture_for_each_map_and_seed_and_a_sheet(run: RunDirectory, maps: Pa
     assert np.abs(picture.transpose(2, 0, 1) - (expected.numpy() + 1) * 127.5).max() <= 1
     with Image.open(tmp_path / "drawn.png") as sheet:
         assert sheet.size[0] == sheet.size[1]  # three maps, each with two results
+
+
+def test_folders_of_one_name_are_drawn_into_two(run: RunDirectory, maps: Path, tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        shutil.copytree(maps, tmp_path / part / "labels")
+        status, output = verb("sample", tmp_path, f"run={run.path}", f"labels={tmp_path / part / 'labels'}", "seed=77")
+        assert status == 0, output
+    assert len([place for place in (run.path / "samples").glob("seed77*_labels_*") if place.is_dir()]) == 2
 
 
 def test_looks_may_be_chosen_by_class(run: RunDirectory, maps: Path, tmp_path: Path) -> None:

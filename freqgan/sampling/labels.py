@@ -1,7 +1,8 @@
 """What a model makes of given label maps, once or with several looks."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def draw_labels(system: LabelToImage, settings: dict[str, Any], folder: Path) ->
         UserError: the model was trained without labels or has no looks to choose among, or a map cannot be drawn.
     """
     _refuse(system, settings)
-    given, reading = given_labels(settings)
+    given, reading = given_labels(settings, system.inputs.things)
     chosen = _by_class(settings["looks"], reading)
     seeds = range(settings["seed"], settings["seed"] + settings["seeds"])
     shown: list[Tensor] = []
@@ -62,9 +63,10 @@ def map_reading(settings: Mapping[str, Any], fit: AnyFit | None) -> tuple[MapRea
     return MapReading.of(dataset, fit), dataset
 
 
-def given_labels(settings: Mapping[str, Any]) -> tuple[GivenLabels, MapReading]:
-    """The checked label maps, and how they are read."""
+def given_labels(settings: Mapping[str, Any], things: Sequence[int]) -> tuple[GivenLabels, MapReading]:
+    """The checked label maps, and how they are read; classes are countable by the data, or else by the model."""
     reading, dataset = map_reading(settings, settings["fit"])
+    reading = replace(reading, things=reading.things or tuple(things))
     labels, instances = (settings[name] and Path(settings[name]).expanduser() for name in ("labels", "instances"))
     given = GivenLabels(labels, instances, reading)
     given.check()

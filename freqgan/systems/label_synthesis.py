@@ -60,7 +60,14 @@ class LabelSynthesis(System, Remembering, ABC):
         self.examples = Examples(examples, inputs.shapes(height, width))
 
     def calibrate(self, data: Any) -> None:
-        """Keeps examples."""
+        """Keeps examples.
+
+        Raises:
+            UserError: `things` are named, and the data tell instances already.
+        """
+        if self.inputs.things and any("instance_map" in sample for sample in data.evaluation_pairs("val", limit=1)):
+            got = f"model.things={list(self.inputs.things)}: the data have instance maps, or derive them"
+            raise UserError(f"{got}: set it to [], and data.source.things for a folder of label maps")
         self.examples.keep(map(self.inputs.completed, data.evaluation_pairs("val", limit=self.examples.count)))
 
     def remember(self, data: Any) -> None:

@@ -167,6 +167,13 @@ def test_a_label_map_has_as_many_results_as_looks(tmp_path: Path) -> None:
     assert {*built.pictures(3, seed=0)} == {"images", "input_result_target", "looks"}
 
 
+def test_classes_of_things_are_refused_where_data_tell_instances(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"model\.things=\[1\]: the data have instance maps, or derive them: set it to \[\]"
+    ):
+        system(num_classes=9, things=[1]).calibrate(scenes(tmp_path))
+
+
 def test_samples_are_results_for_examples(tmp_path: Path) -> None:
     built = system(num_classes=9)
     built.calibrate(scenes(tmp_path))
