@@ -103,7 +103,7 @@ def _make(job: Job, advance: Advance, *, restorer: Restorer, quality: int, max_p
         log.warning("%s: 16-bit colour is read at 8 bits", job.name)
     if header.more_frames:
         log.warning("%s: only the first of its pages or frames is read", job.name)
-    picture = decode(job.source, name=job.name, max_pixels=max_pixels, alpha=True)
+    picture = decode(job.source, name=job.name, max_pixels=max_pixels, alpha=restorer.transparency == "keep")
     restored = restore_picture(picture, restorer, advance=advance)
     if picture.mode == "I;16" != restored.mode:
         log.warning("%s: its 16-bit grey has become 8-bit colour: set grey=keep for the luminance alone", job.name)

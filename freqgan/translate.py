@@ -34,6 +34,7 @@ def load_translator(settings: dict[str, Any]) -> Restorer:
         stride=system.stride,
         channels=loaded.channels,
         grey=settings["grey"],
+        transparency=settings["transparency"],
         tile=settings["tile"],
         memory_mib=settings["memory_mib"],
     )

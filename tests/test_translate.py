@@ -94,6 +94,19 @@ def test_grey_is_kept_where_it_is_asked_for(folder: Path) -> None:
     assert np.abs(deep.astype(int) - (65535 - np.asarray(decode(root / "deep.tif")).astype(int))).max() <= 1
 
 
+def test_drawings_without_ground_are_put_on_white_where_it_is_asked_for(folder: Path) -> None:
+    (folder / "photos").mkdir()
+    drawing = Image.new("RGBA", (8, 6))
+    drawing.putpixel((2, 3), (0, 0, 0, 255))
+    drawing.save(folder / "photos" / "line.png")
+    for chosen, mode, ground in (("keep", "RGBA", (255, 255, 255, 0)), ("white", "RGB", (0, 0, 0))):
+        status, output = run(folder, f"transparency={chosen}", "overwrite=true", "weights=raw", "direction=ab")
+        assert status == 0, output
+        result = decode(folder / "made" / "line.png", alpha=True)
+        assert (result.mode, result.getpixel((7, 5))) == (mode, ground)
+        assert result.getpixel((2, 3))[:3] == (255, 255, 255)
+
+
 def test_direction_and_weights_are_those_that_are_asked_for(folder: Path) -> None:
     (folder / "photos").mkdir()
     Image.new("RGB", (5, 7), (200, 100, 50)).save(folder / "photos" / "a.png")

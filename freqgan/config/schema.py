@@ -203,6 +203,7 @@ class Translate(ImageToImage):
 
     direction: Literal["ab", "ba"] | None
     grey: Literal["colour", "keep"]
+    transparency: Literal["keep", "white"]
     seed: Seed
 
 

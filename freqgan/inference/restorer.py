@@ -38,6 +38,8 @@ class Restorer:
         channels: 1 or 3.
         grey: what a network of colours makes of grey pictures: `keep` takes the luminance of it, `colour` all, in 8
             bits.
+        transparency: what becomes of transparent pictures: `keep` looks at their colours and leaves what is transparent
+            so; `white` looks at them on white, as training does, and makes opaque ones.
         tile: side of the tiles in pixels of the input, context not counted; None cuts as `memory_mib` allows.
         memory_mib: what tensors may take at once, when `tile` is None.
 
@@ -51,6 +53,7 @@ class Restorer:
     stride: int = 1
     channels: int = 3
     grey: Literal["keep", "colour"] = "keep"
+    transparency: Literal["keep", "white"] = "keep"
     tile: int | None = None
     memory_mib: int = 256
 
