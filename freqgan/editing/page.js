@@ -98,7 +98,8 @@ function lay(before) {
   const stacked = width > 1.4 * height;
   find('.planes').classList.toggle('stacked', stacked);
   const room = Math.max(240, window.innerHeight - 250) / (stacked ? 2 : 1);
-  zoom = Math.max(1, Math.min(8, Math.floor((2 * room) / height) / 2));
+  const beside = stacked ? Infinity : (find('.stage').clientWidth - 100) / 2; // both planes are seen whole; buttons and gaps take the 100
+  zoom = Math.max(1, Math.min(8, Math.floor(2 * Math.min(room / height, beside / width)) / 2));
   for (const canvas of [...Object.values(planes), ...overs]) {
     const sharp = overs.includes(canvas) ? zoom : 1;
     canvas.width = width * sharp;

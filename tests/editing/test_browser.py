@@ -124,3 +124,11 @@ def test_nothing_is_fetched_from_elsewhere(page: Page) -> None:
     assert {name.partition("//")[2].partition("/")[0].partition(":")[0] for name in fetched if "//" in name} == {
         "127.0.0.1"
     }
+
+
+def test_labels_and_picture_of_a_canvas_that_is_not_wide_are_seen_whole_side_by_side() -> None:
+    with served(editor(street(53, 73))) as server, chromium(1360, 900) as driver:
+        page = Page(driver, server.url)
+        sides = "const s = document.querySelector('.scroll'); return [s.scrollWidth, s.clientWidth]"
+        content, room = page.script(sides)
+    assert 2 * 6 * 73 < content <= room
