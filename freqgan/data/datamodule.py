@@ -131,7 +131,7 @@ class DataModule(pl.LightningDataModule):
                 refuse_classes(dataset, self.num_classes)
                 dataset.prepare()
             told = self.trainer is None or self.trainer.is_global_zero
-            self.quarantines.prepared(split, len(dataset), dataset.skipped, told=told)
+            self.quarantines.prepared(split, dataset, told=told)
             self._datasets[split] = dataset
         return self._datasets[split]
 

@@ -1,9 +1,11 @@
 """Two domains of pictures, either of which is read without the other."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Literal
 
 from freqgan.data.base import Sample
+from freqgan.data.decode import Skipped
 
 Domain = Literal["a", "b"]
 
@@ -21,6 +23,8 @@ class TwoDomains(ABC):
 
     both: bool = True
     """Whether there are two domains; those of other settings of the source may be one."""
+    skipped_b: Sequence[Skipped] = ()
+    """Files of B that others of B stand in for, known after `prepare`; where there are pairs, they are those of A."""
 
     @property
     @abstractmethod

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from freqgan.data.base import OnError, Sample
+from freqgan.data.base import ImageDataset, OnError, Sample
 from freqgan.data.decode import Skipped, UnreadableImageError
+from freqgan.data.domains import TwoDomains
 from freqgan.errors import UserError
 
 _LISTED = 5
@@ -111,12 +112,17 @@ class Quarantines:
             self._mark(found for found in self.found if found.part == part)
         return self._parts[part]
 
-    def prepared(self, part: str, length: int, skipped: Sequence[Skipped], *, told: bool) -> None:
-        """Takes note of what preparing a part has left out, and logs it unless another process does.
+    def prepared(self, split: str, dataset: ImageDataset, *, told: bool) -> None:
+        """Takes note of what preparing a split has left out, of each domain, and logs it unless another process does.
 
         Raises:
             UserError: it is more than `max_skipped`.
         """
+        self._prepared(split, len(dataset), dataset.skipped, told=told)
+        if isinstance(dataset, TwoDomains):
+            self._prepared(f"{split} of B", dataset.lengths[1], dataset.skipped_b, told=told)
+
+    def _prepared(self, part: str, length: int, skipped: Sequence[Skipped], *, told: bool) -> None:
         if not skipped:
             return
         self._before[part] = len(skipped)

@@ -1,5 +1,7 @@
 """Two folders of pictures that have nothing to do with each other but their kinds."""
 
+from typing import Any
+
 from freqgan.data.scanned_domains import ScannedDomains
 
 
@@ -20,6 +22,6 @@ class UnpairedFolders(ScannedDomains):
             UserError: a folder is missing or empty, or (with on_error=raise) an image is unreadable.
         """
         self._scan()
-        self._rows_a, skipped = self._a.rows(self.split, val_fraction=self.val_fraction, on_error=self.on_error)
-        self._rows_b, skipped_b = self._b.rows(self.split, val_fraction=self.val_fraction, on_error=self.on_error)
-        self.skipped = [*skipped, *skipped_b]
+        how: Any = {"val_fraction": self.val_fraction, "on_error": self.on_error}
+        self._rows_a, self.skipped = self._a.rows(self.split, **how)
+        self._rows_b, self.skipped_b = self._b.rows(self.split, **how)

@@ -189,6 +189,22 @@ def test_a_set_that_is_mostly_bad_is_refused_at_once(make: Any, root: Path, most
         make(max_skipped=most)
 
 
+@pytest.mark.parametrize("many", ["root", "root_b"])
+@pytest.mark.fault("data", "damaged picture in a data set")
+def test_bad_pictures_are_a_share_of_their_own_domain(make: Any, root: Path, tmp_path: Path, many: str) -> None:
+    large = tmp_path / "large"
+    large.mkdir()
+    for number in range(20):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(large / f"{number}.png")
+    for number in range(5):
+        (large / f"{number}.png").write_bytes(b"")
+    domains = {"root": str(root), "root_b": str(root)} | {many: str(large)}
+    make(UnpairedFolders, **domains, max_skipped=0.5)
+    part = "train" if many == "root" else "train of B"
+    with pytest.raises(UserError, match=rf"^5 of 20 {part} images cannot be used, more than data\.max_skipped=0\.2"):
+        make(UnpairedFolders, **domains, max_skipped=0.2)
+
+
 @pytest.mark.parametrize("most", [-0.1, 1.5, -1])
 def test_what_is_no_share_and_no_number_is_refused(most: float) -> None:
     with pytest.raises(UserError, match=f"data.max_skipped={most} must be a share"):
