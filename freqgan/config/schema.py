@@ -275,9 +275,7 @@ class Pack(Section):
 
 
 ROOTS: Mapping[str, type[Section]] = {
-    "train": Train,
-    "check": Train,
-    "plan": Train,
+    **dict.fromkeys(("train", "check", "plan"), Train),
     "evaluate": Evaluate,
     "sample": Sample,
     "edit": Edit,
