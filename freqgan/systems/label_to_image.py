@@ -88,7 +88,8 @@ class LabelToImage(LabelSynthesis):
         if missing := [term for term in parts if term in wanted and parts[term] is None]:
             raise UserError(f"model.terms.generator.{missing[0]} needs a network: set it to 0 or choose one")
         if features and (num_classes is None or encoder is None):
-            raise UserError(f"model.features={features} are of instances of classes, and there are none: set it to 0")
+            fix = "set data.num_classes for data with labels, or model.features=0"
+            raise UserError(f"model.features={features} are of instances of classes, and there are none: {fix}")
         of_pixels = LabelInputs(
             num_classes=num_classes, kind=inputs, channels=channels, max_instances=max_instances, things=things
         )

@@ -70,8 +70,9 @@ class Segmenter(System):
         **rules: Unpack[Rules],
     ) -> None:
         if num_classes is None:
+            fix = "set data.num_classes, of data=label_folder for example, or choose data=scenes"
             raise UserError(
-                f"{WHOLE} learns from label maps, and the data have none: choose data=label_folder or scenes"
+                f"{WHOLE} learns from label maps, and data.num_classes=null says that there are none: {fix}"
             )
         if rare is not None and rare <= 1:
             raise UserError(f"model.rare={rare} must be greater than 1, as 1.02, or null")

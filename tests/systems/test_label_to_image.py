@@ -253,7 +253,10 @@ def test_a_perceptual_loss_may_play_with_it() -> None:
             {"terms": {"generator": {"perceptual": 1.0}, "discriminator": {}}},
             r"terms\.generator\.perceptual needs a network",
         ),
-        ({"features": 3, "num_classes": None}, r"model\.features=3 are of instances of classes, and there are none"),
+        (
+            {"features": 3, "num_classes": None},
+            r"features=3 are of instances .* none: set data\.num_classes .* or model",
+        ),
         (
             {
                 "generator": partial(CoarseToFine, coarse=COARSE, enhancers=()),

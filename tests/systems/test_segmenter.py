@@ -141,7 +141,9 @@ def test_other_wishes_protocols_and_data_are_refused(trained: Segmenter, tmp_pat
         trained.aim({"reference": "picture.png"})
     with pytest.raises(UserError, match="the data have no label maps"):
         trained.training_step({"image": coloured()["image"]}, 0)
-    with pytest.raises(UserError, match="learns from label maps, and the data have none"):
+    with pytest.raises(
+        UserError, match=r"learns from label maps, and data\.num_classes=null says .*: set data\.num_classes"
+    ):
         system(num_classes=None)
     with pytest.raises(UserError, match=r"model\.rare=1 must be greater than 1"):
         system(rare=1)
