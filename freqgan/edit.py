@@ -55,7 +55,9 @@ def load_editor(settings: dict[str, Any]) -> Editor:
     trusted = settings["allow_targets"]
     system, _ = load_system(settings["run"], checkpoint=settings["checkpoint"], allow_targets=trusted)
     if not isinstance(system, LabelToImage) or system.inputs.num_classes is None:
-        raise UserError(f"run={settings['run']} makes no pictures of label maps: name one of model=label_to_image")
+        raise UserError(
+            f"run={settings['run']} makes no pictures of label maps: name one of model=label_to_image with labels"
+        )
     system.to("cuda" if hardware.on_gpu else "cpu", memory_format=torch.channels_last)
     reading, _ = map_reading(settings, "whole")
     plain = [Canvas(*planes) for planes in _examples(system)]

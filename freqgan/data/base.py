@@ -55,6 +55,8 @@ class ImageDataset(Dataset[Sample], ABC):
     """Names of these values, where they have any."""
     things: tuple[int, ...] = ()
     """Those that are countable: connected parts are instances where there is no instance map."""
+    own_instances: bool = False
+    """Whether instances are told by maps of their own that labels alone do not replace."""
 
     def __init__(
         self,

@@ -48,6 +48,7 @@ class EarthTiles(ImageDataset):
 
     reads = "the folder of a satellite picture and maps of water, heights and countries: set data.root=<folder>"
     rectangles = True
+    own_instances = True
 
     def __init__(
         self,

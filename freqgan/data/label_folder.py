@@ -91,6 +91,7 @@ class LabelFolder(ImageDataset):
         self.classes = LabelClasses(num_classes, tuple(class_names), numbers, tuple(dont_care))
         self.things = self.classes.numbers(things, "data.source.things")
         self.num_classes, self.class_names = num_classes, tuple(class_names)
+        self.own_instances = bool(instances)
         self.splits, self.palette, self.fit = (splits[0], splits[1]), palette, fit
         self.load_size, self.any_size = load_size_of(fit, load_size, self.size)
         self.max_pixels, self.cache_limit_gib = max_pixels, cache_limit_gib

@@ -70,7 +70,7 @@ def given_labels(settings: Mapping[str, Any], things: Sequence[int]) -> tuple[Gi
     labels, instances = (settings[name] and Path(settings[name]).expanduser() for name in ("labels", "instances"))
     given = GivenLabels(labels, instances, reading)
     given.check()
-    if instances is None and "instances" in getattr(dataset, "patterns", {}):
+    if instances is None and dataset.own_instances:
         _log.warning("the run has learnt instances, and without instances=<folder> all of a class is one")
     return given, reading
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,13 +24,35 @@ def test_pictures_of_several_sizes_lie_on_white() -> None:
     assert together[0, 0].tolist() == [[0.0] * 3, [0.0] * 3, [1.0] * 3, [1.0] * 3]
 
 
-def test_what_is_countable_to_the_model_is_so_where_the_data_name_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     Image.fromarray(np.array([[1, 0, 1]], np.uint8)).save(tmp_path / "a.png")
+    return tmp_path
+
+
+def given(folder: Path, things: tuple[int, ...] = ()) -> list[int]:
+    """Instances of a label map 1, 0, 1."""
+    maps, _ = labels.given_labels({"labels": str(folder), "instances": None, "fit": None}, things)
+    return next(iter(maps)).instance_map.flatten().tolist()
+
+
+@pytest.fixture(params=[False, True])
+def own_instances(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the run's data have instance maps."""
     reading = MapReading(LabelClasses(2), layout_of("whole", (1, 3), 1, labels=True))
-    monkeypatch.setattr(labels, "map_reading", lambda settings, fit: (reading, None))
-    settings = {"labels": str(tmp_path), "instances": None, "fit": None}
-    for things, instances in (((), [1, 0, 1]), ((1,), [1000, 0, 1001])):
-        given, _ = labels.given_labels(settings, things)
-        assert next(iter(given)).instance_map.flatten().tolist() == instances
+    dataset = SimpleNamespace(own_instances=request.param)
+    monkeypatch.setattr(labels, "map_reading", lambda settings, fit: (reading, dataset))
+    return dataset.own_instances
+
+
+@pytest.mark.usefixtures("own_instances")
+def test_what_is_countable_to_the_model_is_so_where_the_data_name_nothing(folder: Path) -> None:
+    assert given(folder) == [1, 0, 1]
+    assert given(folder, things=(1,)) == [1000, 0, 1001]
+
+
+def test_that_instances_are_wanted_is_told_where_labels_do_not_have_them(
+    folder: Path, own_instances: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    given(folder)
+    assert ("without instances=<folder> all of a class is one" in caplog.text) == own_instances
