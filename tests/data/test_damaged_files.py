@@ -7,6 +7,7 @@ import pytest
 
 from freqgan.data.datamodule import DataModule
 from freqgan.data.decode import printable
+from freqgan.data.domains import TwoDomains
 from freqgan.errors import FreqganError
 from tests.data.damage import KINDS, NAMES, Kind
 from tests.data.layout_sets import CONF, LAYOUTS, NO_FILES, STEMS, Layout, samples
@@ -22,7 +23,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _skipped(data: DataModule) -> list[str]:
     """Names of all that was left out, when it was prepared and when it was read."""
-    return [error.name for error in data.dataset("train").skipped] + [one.name for one in data.quarantines.found]
+    dataset = data.dataset("train")
+    skipped = [*dataset.skipped, *(dataset.skipped_b if isinstance(dataset, TwoDomains) else ())]
+    return [error.name for error in skipped] + [one.name for one in data.quarantines.found]
 
 
 def _read(layout: Layout, root: Path, on_error: str) -> tuple[list[bytes], list[str]]:
