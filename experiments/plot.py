@@ -25,7 +25,7 @@ from freqgan.comparison.wording import of_metric
 from freqgan.runs import Cells
 
 WIDE = (11.4, 3.5)  # inches
-MARGIN = 2.0  # inches for names
+LETTER = 0.07  # inches, of the names beside rows
 DOTS = 100  # to the inch: no sample is drawn smaller than it is
 STRIP = "input_result_target"  # a grid whose cells have these side by side
 
@@ -80,8 +80,8 @@ def samples(comparison: Comparison, file: Path, *, seed: int, count: int) -> Non
     if not rows:
         raise SystemExit(f"no run of seed {seed} has samples: choose another one with --seed")
     width, height = next(iter(rows.values()))[0].size
-    side = max(width / DOTS, 1.0)
-    figure = Figure(figsize=(count * side + MARGIN, 1.02 * side * len(rows) * height / width), dpi=DOTS)
+    side, margin = max(width / DOTS, 1.0), LETTER * max(len(line) for name in rows for line in said(name).split("\n"))
+    figure = Figure(figsize=(count * side + margin, 1.02 * side * len(rows) * height / width), dpi=DOTS)
     panels = figure.subplots(len(rows), count, squeeze=False)
     for (name, pictures), line in zip(rows.items(), panels, strict=True):
         for picture, axes in zip(pictures, line, strict=False):
@@ -90,7 +90,7 @@ def samples(comparison: Comparison, file: Path, *, seed: int, count: int) -> Non
         line[0].text(-0.05, 0.5, said(name), **where, fontsize=8, parse_math=False)
     for axes in panels.flat:
         axes.axis("off")
-    figure.subplots_adjust(left=MARGIN / (count * side + MARGIN), right=1, top=1, bottom=0, wspace=0.02, hspace=0.02)
+    figure.subplots_adjust(left=margin / (count * side + margin), right=1, top=1, bottom=0, wspace=0.02, hspace=0.02)
     FigureCanvasAgg(figure).print_png(file)
 
 
