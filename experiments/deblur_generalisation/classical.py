@@ -30,7 +30,7 @@ Pair = tuple[Tensor, Tensor]  # a degraded picture (1, 3, h, w) in [-1, 1], and 
 FILE = Path("outputs/deblur_generalisation/classical.csv")
 MARGIN = 16
 SIGMAS = (0.8, 1.6, 2.4, 3.2)
-TUNED_ON = 40
+TUNED_ON = 200
 
 
 def unsharp(image: np.ndarray, *, radius: float, amount: float) -> np.ndarray:

@@ -3,7 +3,8 @@
 Reference: Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs", 2018. The
 source article holds that no perceptual loss is needed; it is not computed unless it has a weight. L1 is pix2pix's, for
 the baseline. Departures: both players learn from one pass of the generator; the discriminators look at real images
-again in the generator's turn, behind their own update.
+again in the generator's turn, behind their own update; the learning rate falls once over the whole budget, where the
+published code lets it fall in each phase of training (a phase's own `optim.schedule` does).
 """
 
 from collections.abc import Callable, Sequence
