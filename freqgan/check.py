@@ -41,13 +41,15 @@ def refuse_data(settings: dict[str, Any]) -> None:
     """Looks whether the data are of the kind that the model learns from; nothing of them is read.
 
     Raises:
-        UserError: they have one domain or no pairs, and the model wants more.
+        UserError: their settings do not go together, or they have one domain or no pairs, and the model wants more.
     """
     data = config.build_data(settings)
     try:
         dataset = data.unprepared("train")
-    except UserError:  # of what is not there yet, such as a folder that has not been named
-        return
+    except UserError:
+        if settings["data"].get("root", "") is None:  # the folder is still to be named
+            return
+        raise
     refuse_draws(dataset, data.draws)
 
 

@@ -315,6 +315,11 @@ def test_check_looks_whether_data_have_what_the_model_draws(
     assert (f"data.source={lack}" in error) == bool(lack)
 
 
+def test_check_refuses_settings_that_the_data_cannot_be_built_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", "data=scenes", "data.source.kinds=[blob]"]) == 2
+    assert "data.source.kinds: blob is not some of circle," in capsys.readouterr().err
+
+
 def test_keys_left_to_their_default_in_python_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert composed(capsys, "train", "optim.eps=0.001")["optim"]["eps"] == 0.001
     assert composed(capsys, "train", "+optim.eps=0.001", "+loss=hinge")["loss"]["_target_"] == "freqgan.losses.Hinge"

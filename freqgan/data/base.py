@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, get_args
 from torch.utils.data import Dataset
 
 from freqgan.data.cache import digest
-from freqgan.data.decode import Skipped
+from freqgan.data.decode import UnusableImageError
 from freqgan.data.splits import Split
 from freqgan.errors import UserError
 from freqgan.limits import Share
@@ -101,7 +101,7 @@ class ImageDataset(Dataset[Sample], ABC):
         self.split: Split = split
         self.val_fraction, self.on_error = val_fraction, on_error
         self.cache_dir = Path(cache_dir).expanduser()
-        self.skipped: Sequence[Skipped] = ()
+        self.skipped: Sequence[UnusableImageError] = ()
         """Files that others stand in for, known after `prepare`."""
 
     @abstractmethod

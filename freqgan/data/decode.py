@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -30,39 +30,28 @@ _PHOTOMETRIC = 262
 _opening = threading.Lock()
 
 
-class UnreadableImageError(UserError):
-    """A file that should be an image and is not, by name and reason.
-
-    Args:
-        name: the file as the user knows it.
-        reason: what is wrong with it, in a few words.
-    """
-
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{printable(name)} cannot be read as an image: {reason}")
-        self.name, self.reason = name, reason
-
-    def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        return type(self), (self.name, self.reason)
-
-
 class UnusableImageError(UserError):
-    """An image file that a data set can make nothing of though it can be read, by name and reason.
+    """A file that a data set can make nothing of, by name and reason.
 
     Args:
         name: the file as the user knows it.
         reason: what is wrong with it, in a few words.
     """
 
+    about: ClassVar[str] = ""
+
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{printable(name)}: {reason}")
+        super().__init__(f"{printable(name)}{self.about}: {reason}")
         self.name, self.reason = name, reason
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), (self.name, self.reason)
 
 
-Skipped = UnreadableImageError | UnusableImageError
+class UnreadableImageError(UnusableImageError):
+    """A file that should be an image and is not."""
+
+    about = " cannot be read as an image"
 
 
 @dataclass(frozen=True)

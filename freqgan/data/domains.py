@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from freqgan.data.base import Sample
-from freqgan.data.decode import Skipped
+from freqgan.data.decode import UnusableImageError
 
 Domain = Literal["a", "b"]
 
@@ -23,7 +23,7 @@ class TwoDomains(ABC):
 
     both: bool = True
     """Whether there are two domains; those of other settings of the source may be one."""
-    skipped_b: Sequence[Skipped] = ()
+    skipped_b: Sequence[UnusableImageError] = ()
     """Files of B that others of B stand in for, known after `prepare`; where there are pairs, they are those of A."""
 
     @property

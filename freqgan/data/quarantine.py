@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 
 from freqgan.data.base import ImageDataset, OnError, Sample
-from freqgan.data.decode import Skipped, UnreadableImageError
+from freqgan.data.decode import UnreadableImageError, UnusableImageError
 from freqgan.data.domains import TwoDomains
 from freqgan.errors import UserError
 
@@ -122,7 +122,7 @@ class Quarantines:
         if isinstance(dataset, TwoDomains):
             self._prepared(f"{split} of B", dataset.lengths[1], dataset.skipped_b, told=told)
 
-    def _prepared(self, part: str, length: int, skipped: Sequence[Skipped], *, told: bool) -> None:
+    def _prepared(self, part: str, length: int, skipped: Sequence[UnusableImageError], *, told: bool) -> None:
         if not skipped:
             return
         self._before[part] = len(skipped)

@@ -11,7 +11,7 @@ import PIL
 
 from freqgan.data.base import OnError
 from freqgan.data.cache import build_once, digest
-from freqgan.data.decode import Skipped, UnreadableImageError, UnusableImageError
+from freqgan.data.decode import UnreadableImageError, UnusableImageError
 from freqgan.data.folder_listing import list_images
 from freqgan.data.folder_scan import FolderReader, FolderScan, scan_folder
 from freqgan.data.id_maps import IdMaps
@@ -93,7 +93,7 @@ class ScannedFolder:
         groups: Mapping[str, str] | None = None,
         without: Mapping[str, str] | None = None,
         sides: Mapping[str, Split] | None = None,
-    ) -> tuple[list[int], list[Skipped]]:
+    ) -> tuple[list[int], list[UnusableImageError]]:
         """Rows of a split, the next good one in place of one that cannot be used, and what is wrong with those.
 
         Args:
@@ -115,7 +115,7 @@ class ScannedFolder:
         ]
         good = [self.names[row] not in unreadable and self.names[row] not in without for row in rows]
         bad = [self.names[row] for row, usable in zip(rows, good, strict=True) if not usable]
-        skipped: list[Skipped] = [
+        skipped: list[UnusableImageError] = [
             UnusableImageError(name, without[name]) if name in without else UnreadableImageError(name, unreadable[name])
             for name in bad
         ]
