@@ -93,7 +93,10 @@ def budget(settings: dict[str, Any], system: System, hardware: Hardware) -> Tabl
     table.add_row("images", f"{images:,}" + ("" if limits["minutes"] is None else " (estimated from minutes)"))
     table.add_row("steps", f"{images // shape[0]:,} of {shape[0]} images")
     table.add_row("operations per step", f"{cost.flops / 1e9:.2f} GFLOP")
-    table.add_row("memory, about", f"{memory:.2f} GiB")
+    much = memory > hardware.memory_gib
+    table.add_row(
+        "memory, about", f"{memory:.2f} GiB" + (f", more than the {hardware.memory_gib:.0f} here" if much else "")
+    )
     table.add_row("time, about", f"{seconds * images / shape[0] / 60:.1f} minutes ({EVALUATION_NOTE})")
     return table
 

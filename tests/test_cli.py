@@ -320,6 +320,15 @@ def test_check_refuses_settings_that_the_data_cannot_be_built_from(capsys: pytes
     assert "data.source.kinds: blob is not some of circle," in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("width", "tells"), [(8, False), (2**14, True)])
+def test_check_tells_of_memory_that_the_machine_lacks(
+    width: int, tells: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = (f"model.generator.channels={width}", f"model.generator.max_channels={width}")
+    assert cli.main(["check", "model=encoder_decoder", "data=paired_folders", *wide]) == 0
+    assert ("more than the" in capsys.readouterr().out) == tells
+
+
 def test_keys_left_to_their_default_in_python_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert composed(capsys, "train", "optim.eps=0.001")["optim"]["eps"] == 0.001
     assert composed(capsys, "train", "+optim.eps=0.001", "+loss=hinge")["loss"]["_target_"] == "freqgan.losses.Hinge"

@@ -16,7 +16,7 @@ from freqgan.blocks import DoublingConv2d
 from freqgan.limits import Count
 from freqgan.networks.dcgan import Doubling, Halving, initialize
 from freqgan.networks.halving import widths
-from freqgan.networks.translator import Translator, shorter_side
+from freqgan.networks.translator import Translator, halvings_to
 
 CENTRE = 4  # pixels of its side, as of the smallest map of DCGAN
 
@@ -33,6 +33,9 @@ class EncoderDecoder(Translator):
         channels: width at half the image's size; it doubles at every halving.
         max_channels: cap of the width.
         norm: after every convolution but the first and the last.
+
+    Raises:
+        UserError: the training images cannot be halved so often.
     """
 
     def __init__(
@@ -46,8 +49,7 @@ class EncoderDecoder(Translator):
         max_channels: Count = 512,
         norm: Literal["batch", "instance", "group", "none"] = "batch",
     ) -> None:
-        if halvings is None:
-            halvings = max((shorter_side(image_size) // CENTRE).bit_length() - 1, 1)
+        halvings = halvings_to(CENTRE, image_size, wanted=halvings)
         super().__init__(stride=2**halvings, least=2 * 2**halvings, whole=norm in ("instance", "group"))
         width = widths(halvings, channels=channels, max_channels=max_channels)
         self.encoder = nn.Sequential(

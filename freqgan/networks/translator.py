@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from freqgan.errors import UserError
 from freqgan.ops.padding import continued
 
 
@@ -71,6 +72,25 @@ def reach(network: nn.Module, stride: int) -> int:
 def _of_rows(size: int | str | tuple[int, ...]) -> int:
     """A layer's kernel, stride or padding, which is as large for columns."""
     return int(size[0] if isinstance(size, tuple) else size)
+
+
+def halvings_to(centre: int, image_size: int | Sequence[int], *, wanted: int | None, most: int | None = None) -> int:
+    """How often images are halved: as wanted, or, if that is None, until a side has `centre` pixels, `most` at most.
+
+    Raises:
+        UserError: nothing of the training images would be left.
+
+    >>> halvings_to(4, 64, wanted=None), halvings_to(4, [96, 48], wanted=2)
+    (4, 2)
+    """
+    side = shorter_side(image_size)
+    if wanted is None:
+        possible = max((side // centre).bit_length() - 1, 1)
+        return possible if most is None else min(possible, most)
+    if 2**wanted > side:
+        most = side.bit_length() - 1
+        raise UserError(f"model.generator.halvings={wanted}: {side} pixels can be halved {most} times: set it to null")
+    return wanted
 
 
 def shorter_side(image_size: int | Sequence[int]) -> int:

@@ -18,7 +18,7 @@ from freqgan.blocks import BatchNorm2d, DoublingConv2d, HalvingConv2d
 from freqgan.limits import Count, Share
 from freqgan.networks.dcgan import initialize, normalization
 from freqgan.networks.halving import widths
-from freqgan.networks.translator import Translator, shorter_side
+from freqgan.networks.translator import Translator, halvings_to
 
 Norm = Literal["batch", "instance", "none"]
 Kernel = Literal[3, 4, 5]
@@ -54,6 +54,9 @@ class UNet(Translator):
         dropout: share of the features of the decoder's three deepest levels that are dropped.
         at_test: `as_in_training` keeps dropout, the network's only noise, and the batch's own statistics (§3.3 of
             pix2pix); `fixed` has neither.
+
+    Raises:
+        UserError: the training images cannot be halved so often.
     """
 
     def __init__(
@@ -71,8 +74,7 @@ class UNet(Translator):
         dropout: Share = 0.5,
         at_test: Literal["as_in_training", "fixed"] = "as_in_training",
     ) -> None:
-        if halvings is None:
-            halvings = min(max(shorter_side(image_size).bit_length() - 1, 1), MOST_HALVINGS)
+        halvings = halvings_to(1, image_size, wanted=halvings, most=MOST_HALVINGS)
         kept = at_test == "as_in_training"
         noisy = kept and dropout > 0
         whole = norm == "instance" or (kept and norm == "batch") or noisy

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from freqgan.blocks import ResidualBlock
-from freqgan.networks import GlobalGenerator, ResNetGenerator
+from freqgan.errors import UserError
+from freqgan.networks import EncoderDecoder, GlobalGenerator, ResNetGenerator, UNet
 from freqgan.networks.translator import reach
 from tests.networks.translators import ALL, FINITE, WHOLE, image, positive, small
 
@@ -75,3 +76,10 @@ def test_there_may_be_no_residual_blocks(network: Any) -> None:
 def test_reach_grows_with_every_layer() -> None:
     same = [torch.nn.Conv2d(1, 1, 3, 1, 1) for _ in range(5)]
     assert [reach(torch.nn.Sequential(*same[:n]), 1) for n in range(6)] == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("network", [EncoderDecoder, UNet])
+def test_more_halvings_than_the_images_have_are_refused(network: Any) -> None:
+    network(image_size=[16, 32], halvings=4, channels=2)
+    with pytest.raises(UserError, match="halvings=5: 16 pixels can be halved 4 times"):
+        network(image_size=[16, 32], halvings=5, channels=2)
