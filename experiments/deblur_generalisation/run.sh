@@ -23,7 +23,7 @@ case $part in
             --other-photos "${OTHER_PHOTOS:?is the folder of photographs for tests}" \
             --earth "${EARTH:?is the folder of day.jpg, water.png, elevation.png and countries.geojson}" "${@:2}"
         ;;
-    matrix | kinds) "$freqgan" "${VERB:-train}" "${study[@]}" sweep="$part" $base budget.images=24000 "${@:2}" ;;
+    matrix | kinds) "$freqgan" "${VERB:-train}" "${study[@]}" sweep="$part" $base "${@:2}" ;;
     samples) "$freqgan" "${VERB:-train}" "${study[@]}" name=deblur_generalisation sweep=samples "${@:2}" ;;
     long)
         "$freqgan" "${VERB:-train}" "${study[@]}" experiment=deblur_generalisation/"${BEST:-encoder_decoder}" \
