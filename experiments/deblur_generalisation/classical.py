@@ -29,7 +29,7 @@ Filter = Callable[[np.ndarray], np.ndarray]  # (h, w, 3) in [0, 1]
 Pair = tuple[Tensor, Tensor]  # a degraded picture (1, 3, h, w) in [-1, 1], and the sharp one
 FILE = Path("outputs/deblur_generalisation/classical.csv")
 MARGIN = 16
-SIGMAS = (0.8, 1.6, 2.4, 3.2)
+SIGMAS = (0.4, 0.8, 1.6, 2.4, 3.2)
 TUNED_ON = 200
 
 
@@ -53,15 +53,16 @@ def choices() -> dict[str, dict[str, Filter]]:
     """Every filter with every setting that is tried."""
     return {
         "unsharp": {
-            f"radius={r} amount={a}": partial(unsharp, radius=r, amount=a) for r, a in product((1, 2, 3), (0.5, 1, 2))
+            f"radius={r} amount={a}": partial(unsharp, radius=r, amount=a)
+            for r, a in product((1, 2, 3), (0.25, 0.5, 1, 2, 4, 8))
         },
         "wiener": {
             f"sigma={s} balance={b}": partial(wiener, sigma=s, balance=b)
-            for s, b in product(SIGMAS, (0.001, 0.01, 0.1))
+            for s, b in product(SIGMAS, (0.00001, 0.0001, 0.001, 0.01, 0.1))
         },
         "richardson_lucy": {
             f"sigma={s} iterations={n}": partial(richardson_lucy, sigma=s, iterations=n)
-            for s, n in product(SIGMAS, (3, 10, 20))
+            for s, n in product(SIGMAS, (1, 3, 10, 20, 50))
         },
     }
 
