@@ -58,7 +58,7 @@ def choices() -> dict[str, dict[str, Filter]]:
         },
         "wiener": {
             f"sigma={s} balance={b}": partial(wiener, sigma=s, balance=b)
-            for s, b in product(SIGMAS, (0.00001, 0.0001, 0.001, 0.01, 0.1))
+            for s, b in product(SIGMAS, (1e-7, 1e-6, 1e-5, 0.0001, 0.001, 0.01, 0.1))
         },
         "richardson_lucy": {
             f"sigma={s} iterations={n}": partial(richardson_lucy, sigma=s, iterations=n)
