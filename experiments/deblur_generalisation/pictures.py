@@ -108,6 +108,12 @@ def some(pictures: Sequence[Any], count: int) -> list[Any]:
     return [pictures[index] for index in chosen(len(pictures), count)]
 
 
+def scenes(count: int) -> list[Named]:
+    """Drawn pictures, which nobody else has a right to: those that the study shows."""
+    dataset = built("data=scenes").dataset("val")
+    return [(sample["name"], sample["image"]) for sample in map(dataset.__getitem__, range(count))]
+
+
 def write_all(given: argparse.Namespace) -> Mapping[str, int]:
     """Every kind; how many pictures each has."""
     drawn = {split: [*emoji(split)] for split in ("train", "val")}
@@ -126,6 +132,7 @@ def write_all(given: argparse.Namespace) -> Mapping[str, int]:
         "people_by_another": [(name, other) for name, _, other in people],
         "photographs": [*squares(folders["test"], some(centres(folders["test"]), TESTED))],
         "earth": some(earth(given.earth, "val"), TESTED),
+        "scenes": scenes(TESTED),
     }
     for kind, pictures in train.items():
         write(given.to / "train" / kind, pictures)

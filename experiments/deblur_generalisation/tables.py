@@ -215,6 +215,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", help="sweep folders, run directories or patterns")
     parser.add_argument("--to", type=Path, default=Path(), help="folder of results.csv and of the pictures")
     parser.add_argument("--classical", type=Path, default=FILE, help="CSV file of classical.py")
+    parser.add_argument("--show", choices=TESTED, default="scenes", help="kind of the pictures side by side")
     given = parser.parse_args()
     results = read(given.runs)
     classical = list(csv.DictReader(given.classical.open(newline=""))) if given.classical.is_file() else []
@@ -236,16 +237,15 @@ def main() -> None:
         "Numbers of photographs": sizes_table(results),
     }.items():
         print(f"{title}\n\n{markdown(table)}\n")
+    usual = Test(f"test/{given.show}", USUAL)
     made = {d: Arm(BASE, "people", d) for d in DEGRADATIONS}
-    for test in (USUAL, "resize"):
-        side_by_side(results, made, Test("test/people", test), given.to / f"people_{test}.png")
-    learnt = {kind: Arm(BASE, kind, USUAL) for kind in LEARNT}
-    for kind in TESTED:
-        side_by_side(results, learnt, Test(f"test/{kind}", USUAL), given.to / f"kinds_{kind}.png")
+    for degradation in (USUAL, "resize"):
+        side_by_side(results, made, Test(usual.folder, degradation), given.to / f"{degradation}.png")
+    side_by_side(results, {kind: Arm(BASE, kind, USUAL) for kind in LEARNT}, usual, given.to / "kinds.png")
     methods = {method: Arm(method, SIZES[-1], USUAL) for method in METHODS.values()}
-    side_by_side(results, methods, Test("test/photographs", USUAL), given.to / "methods.png")
+    side_by_side(results, methods, usual, given.to / "methods.png")
     if classical:
-        save_sheet(of_filters(classical, USUAL), Test("test/people", USUAL), given.to / "filters.png", count=5)
+        save_sheet(of_filters(classical, USUAL), usual, given.to / "filters.png", count=5)
 
 
 if __name__ == "__main__":
