@@ -123,7 +123,7 @@ def test_squares_of_photographs(tmp_path: Path) -> None:
 def test_every_arm_has_its_tests() -> None:
     arms = script("arms")
     people = [*arms.tests_of(arms.Arm("encoder_decoder", "people", "gaussian_blur"))]
-    assert len({test.name for test in people}) == len(people) == 4 + 7
+    assert len({test.name for test in people}) == len(people) == 4 + 9
     assert len([*arms.tests_of(arms.Arm("encoder_decoder", "people", "resize"))]) == 4
     sizes = [*arms.tests_of(arms.Arm("cyclegan", "photographs_100", "gaussian_blur"))]
     assert [(test.folder, test.by_networks) for test in sizes] == [
