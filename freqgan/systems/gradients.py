@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from freqgan.errors import DivergedError
-from freqgan.ops.global_batch import world_size
-from freqgan.systems.parallel import average_gradients
+from freqgan.systems.parallel import average_gradients, averaged
 from freqgan.systems.rules import Player, Terms
 
 
@@ -24,13 +23,12 @@ def settle_gradients(
         images_seen: for the report.
 
     Raises:
-        DivergedError: the norm, or a term of a run of one process, is not finite.
+        DivergedError: on all processes, if the norm, or a term of one of them, is not finite.
     """
     average_gradients(weights)
     norm = nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None], foreach=True)
-    # A loss that is finite here and not there would stop one process alone; its gradient, averaged, stops all.
-    losses = list(log.values()) if world_size() == 1 else []
-    if not all(bool(value.isfinite()) for value in [norm, *losses]):
+    # Over processes: a loss that is finite here and not there has to stop them all.
+    if not all(bool(value.isfinite()) for value in [norm, *averaged(log).values()]):
         terms = ", ".join(f"{name}={float(value):.4g}" for name, value in log.items())
         raise DivergedError(
             f"{player} diverged at images_seen={images_seen}: gradient norm {float(norm):.4g}, {terms}; "
