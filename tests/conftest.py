@@ -41,7 +41,7 @@ LEAST = {
     ("config", "random mistake"): 600,
     ("foreign", "hostile or damaged checkpoint"): 154,
     ("foreign", "hostile stored config"): 87,
-    ("foreign", "link out of a run"): 3,
+    ("foreign", "link out of a run"): 5,
     ("logging", "server that fails"): 26,
     ("edit", "path that is not needed"): 37,
     ("edit", "request that is none"): 25,

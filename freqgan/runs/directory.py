@@ -82,7 +82,9 @@ class RunDirectory:
         for folder, folders, files in os.walk(here):
             for path in (Path(folder, name) for name in (*folders, *files)):
                 if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(here):
-                    raise UserError(f"{path} leads out of the run: put in its place what it leads to")
+                    raise UserError(
+                        f"{path} leads out of the run: put in its place what it leads to, or keep the whole run there"
+                    )
                 if path.exists() and not path.is_file() and not path.is_dir():
                     raise UserError(f"{path} is neither a file nor a folder: remove it")
             folders[:] = [name for name in folders if name != "wandb"]
@@ -134,12 +136,13 @@ class RunDirectory:
         """The newest checkpoint that is whole, and the broken ones that were passed over.
 
         `last.ckpt` may be older than a numbered file if a run was killed between the two, so the counts decide.
+        `best.ckpt` counts where there is no other: a run that went back to it may have been killed then.
         """
         best: tuple[int, Path] | None = None
         broken: list[Path] = []
         counts = {path: images for images, path in self.numbered_checkpoints().items()}
-        for path in self.checkpoints():
-            if best is not None and path in counts and counts[path] <= best[0]:
+        for path in [*self.checkpoints(), *(self.path / "checkpoints").glob("best.ckpt")]:
+            if best is not None and counts.get(path, 0) <= best[0]:
                 continue
             images = images_in(path)
             if images is None:

@@ -146,7 +146,7 @@ def choose_own(path: Path, resume: str | None) -> Choice:
     if run.held():
         raise UserError(f"paths.run_dir={path} is in use by another process: wait for it, or name another one")
     there = bool(run.record or run.checkpoints())  # a record can be lost
-    choice = _continue(run, None) if there else Choice()
+    choice = _continue(run, None)  # where there is no run yet, too: what could not be continued is not begun
     whole = choice.checkpoint is not None or choice.finished
     if resume is None and there:
         raise UserError(f"paths.run_dir={path} holds a run already: continue it with resume=auto, or name another")

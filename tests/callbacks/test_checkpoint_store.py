@@ -185,6 +185,25 @@ def test_a_continued_run_does_not_begin_with_a_checkpoint(tmp_path: Path) -> Non
     assert toy.trainer.saved == []
 
 
+@pytest.mark.fault("checkpoint", "full or failing disk")
+def test_a_run_that_cannot_go_back_to_its_best_checkpoint_still_has_it(tmp_path: Path) -> None:
+    toy, store = new_system(), new_store(tmp_path, keep=1)
+    for _ in range(2):
+        step(toy, store)
+        store.save(toy.trainer, best=toy.clock.images_seen == 8)
+    toy.clock.images_seen = 8
+
+    def full(path: Path) -> None:
+        raise StorageError("no space left")
+
+    toy.trainer.save_checkpoint = full
+    again = CheckpointStore(store.run, store.journal, every_images=8, keep=1)
+    again.on_fit_start(toy.trainer, toy)
+    with pytest.raises(StorageError):
+        again.on_train_start(toy.trainer, toy)
+    assert store.run.newest_good_checkpoint() == (store.folder / "best.ckpt", [])
+
+
 def test_an_interruption_is_saved_and_an_error_is_not(tmp_path: Path) -> None:
     toy, store = new_system(), new_store(tmp_path)
     toy.clock.images_seen = 8

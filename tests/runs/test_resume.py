@@ -44,6 +44,16 @@ def test_checkpoints_without_a_record_are_a_run_all_the_same(run: RunDirectory, 
         choose_own(run.path, None)
 
 
+@pytest.mark.fault("foreign", "link out of a run")
+@pytest.mark.parametrize("resume", [None, "auto"])
+def test_what_could_not_be_continued_is_not_begun(run: RunDirectory, tmp_path: Path, resume: str | None) -> None:
+    (tmp_path / "other_disk").mkdir()
+    (run.path / "checkpoints").rmdir()
+    (run.path / "checkpoints").symlink_to(tmp_path / "other_disk")
+    with pytest.raises(UserError, match="checkpoints leads out of the run: put in its place what it leads to, or keep"):
+        choose_own(run.path, resume)
+
+
 class SlowData:
     """Data during whose preparation another process begins.
 
