@@ -3,7 +3,7 @@
 #   run.sh lines                     outlines of OpenMoji to its colours, four methods with two seeds
 #   NOTO=<file> run.sh styles        Noto to Twemoji and back; NOTO is NotoColorEmoji.ttf, if it is not installed
 #   BEST=<method> run.sh long        one long run on outlines
-#   run.sh tables                    tables and pictures of both parts
+#   run.sh tables                    tables of both parts, and pictures beside the runs: they show drawings of others
 # VERB=plan says what a part would cost.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -28,10 +28,10 @@ case $part in
     tables)
         for part in lines styles; do
             "$python" "$here/methods.py" "$runs/$part" --csv "$here/$part.csv"
-            "$python" experiments/beside.py "$runs/$part" --to "$here/$part.png"
+            "$python" experiments/beside.py "$runs/$part" --to "$runs/$part.png"
         done
         "$python" "$here/methods.py" "$runs/styles" --direction ba
-        "$python" experiments/beside.py "$runs/styles" --direction ba --to "$here/styles_back.png"
+        "$python" experiments/beside.py "$runs/styles" --direction ba --to "$runs/styles_back.png"
         ;;
     *) echo "run.sh lines|styles|long|tables, got $part" >&2 && exit 2 ;;
 esac
