@@ -26,6 +26,8 @@ SETTINGS = {
     **{f"staged_text_gan/{data}": ["data.image_size=64", "model.discriminator.channels=8"] for data in ("cub", "coco")},
     # Pairs, in place of those of its own data.
     "pix2pix/openmoji_line_to_color": ["data.source.domain=pair"],
+    # Streets of 48 pixels, in place of 192.
+    "label_to_image/camvid_pix2pix": ["model.generator.coarse.halvings=5"],
     # Scenes are not cut out of maps.
     "label_to_image/earth": ["data.image_size=64", "~data.source.stride"],
     "label_to_image/earth_night": [

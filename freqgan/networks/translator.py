@@ -89,7 +89,7 @@ def halvings_to(centre: int, image_size: int | Sequence[int], *, wanted: int | N
         return possible if most is None else min(possible, most)
     if 2**wanted > side:
         most = side.bit_length() - 1
-        raise UserError(f"model.generator.halvings={wanted}: {side} pixels can be halved {most} times: set it to null")
+        raise UserError(f"a generator's halvings={wanted}: {side} pixels can be halved {most} times: set it to null")
     return wanted
 
 
