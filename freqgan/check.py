@@ -1,5 +1,6 @@
 """`freqgan check`: what a training config would build and cost, without building anything big."""
 
+import math
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from freqgan.data.stream import refuse_draws
 from freqgan.errors import UserError
 from freqgan.hardware import Hardware
 from freqgan.runs.prerequisites import missing_runs, no_judge
+from freqgan.runs.provenance import machine
 from freqgan.systems import System
 from freqgan.systems.estimate import speed, step_cost
 from freqgan.terminal import table_console
@@ -93,12 +95,17 @@ def budget(settings: dict[str, Any], system: System, hardware: Hardware) -> Tabl
     table.add_row("images", f"{images:,}" + ("" if limits["minutes"] is None else " (estimated from minutes)"))
     table.add_row("steps", f"{images // shape[0]:,} of {shape[0]} images")
     table.add_row("operations per step", f"{cost.flops / 1e9:.2f} GFLOP")
-    much = memory > hardware.memory_gib
-    table.add_row(
-        "memory, about", f"{memory:.2f} GiB" + (f", more than the {hardware.memory_gib:.0f} here" if much else "")
-    )
+    here = memory_here(hardware)
+    table.add_row("memory, about", f"{memory:.2f} GiB" + (f", more than the {here:.0f} here" if memory > here else ""))
     table.add_row("time, about", f"{seconds * images / shape[0] / 60:.1f} minutes ({EVALUATION_NOTE})")
     return table
+
+
+def memory_here(hardware: Hardware) -> float:
+    """GiB that a device has in all, others' share too; infinite where the system does not tell."""
+    if hardware.on_gpu:
+        return torch.cuda.get_device_properties(0).total_memory / 2**30
+    return machine()["memory_gib"] or math.inf
 
 
 def sample_batch(shape: tuple[int, ...]) -> dict[str, Any]:

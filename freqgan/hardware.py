@@ -128,13 +128,6 @@ class Hardware:
         return torch.channels_last if last else torch.contiguous_format
 
     @property
-    def memory_gib(self) -> float:
-        """Of one of the devices, as built; others use it too."""
-        if self.on_gpu:
-            return torch.cuda.get_device_properties(0).total_memory / 2**30
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-
-    @property
     def facts(self) -> dict[str, Any]:
         """What was settled here: device, processes in all, precision, layout, and whether networks are compiled."""
         return {

@@ -30,7 +30,7 @@ LEAST = {
     ("resume", "SIGTERM, SIGINT or SIGUSR1"): 10,
     ("checkpoint", "checkpoint cut or with a flipped bit"): 405,
     ("divergence", "NaN or infinity"): 12,
-    ("divergence", "term that is not finite, every one of every model"): 100,
+    ("divergence", "term that is not finite, every one of every model"): 356,
     ("deterministic", "the same command again, with workers that load"): 26,
     ("data", "flipped byte of a picture"): 1800,
     ("data", "damaged or hostile shard"): 320,

@@ -24,7 +24,8 @@ def spoilt_once(injected: Path) -> Callable[[], None]:
         original, seen = System.weighted, set[tuple[str, ...]]()
 
         def weighted(self: Any, player: Any, terms: dict[str, torch.Tensor]) -> torch.Tensor:
-            for name, value in terms.items():
+            whole = all(bool(value.isfinite()) for value in terms.values())  # not if a part of it has been spoilt
+            for name, value in terms.items() if whole else ():
                 for kind in ("nan", "inf"):
                     case = (type(self).__name__, player, name, kind)
                     if case not in seen:

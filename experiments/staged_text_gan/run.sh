@@ -3,7 +3,7 @@
 #   run.sh encoders    pairs of encoders for the losses, and others that judge, on both data sets; the first part
 #   run.sh scenes      the arrangements with three seeds
 #   run.sh openmoji    the arrangements with one seed
-#   BEST='<overrides>' run.sh long    one long run of an arrangement on scenes, at full width
+#   BEST='<overrides>' run.sh long    one long run of an arrangement on scenes, in batches of 32
 # VERB=plan says what a part would cost.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -85,11 +85,10 @@ def halvings_to(centre: int, image_size: int | Sequence[int], *, wanted: int | N
     """
     side = shorter_side(image_size)
     if wanted is None:
-        possible = max((side // centre).bit_length() - 1, 1)
-        return possible if most is None else min(possible, most)
-    if 2**wanted > side:
-        most = side.bit_length() - 1
-        raise UserError(f"a generator's halvings={wanted}: {side} pixels can be halved {most} times: set it to null")
+        fitting = max((side // centre).bit_length() - 1, 1)
+        return fitting if most is None else min(fitting, most)
+    if wanted > (possible := side.bit_length() - 1):
+        raise UserError(f"a generator's halvings={wanted}: {side} pixels can be halved {possible} times, set null")
     return wanted
 
 

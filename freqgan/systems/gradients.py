@@ -27,9 +27,9 @@ def settle_gradients(
     """
     average_gradients(weights)
     norm = nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None], foreach=True)
-    # Over processes: a loss that is finite here and not there has to stop them all.
-    if not all(bool(value.isfinite()) for value in [norm, *averaged(log).values()]):
-        terms = ", ".join(f"{name}={float(value):.4g}" for name, value in log.items())
+    losses = averaged(log)  # a loss that is finite here and not in another process has to stop both
+    if not all(bool(value.isfinite()) for value in [norm, *losses.values()]):
+        terms = ", ".join(f"{name}={float(value):.4g}" for name, value in losses.items())
         raise DivergedError(
             f"{player} diverged at images_seen={images_seen}: gradient norm {float(norm):.4g}, {terms}; "
             f"no weight of the {player} was changed: lower optim.lr, set model.clip, "
