@@ -6,6 +6,7 @@ from typing import Any, cast, final
 
 import uvicorn
 
+from freqgan.editing.connections import BoundedConnection
 from freqgan.editing.editor import Editor
 from freqgan.editing.gate import Application, Gate
 from freqgan.editing.page import application
@@ -45,9 +46,10 @@ class PageServer:
             inside, component = application(editor, title)
             return Gate(cast(Application, inside), component=component, hosts=hosts, max_bytes=max_bytes)
 
-        settings: dict[str, Any] = {"log_level": "error", "access_log": False, "server_header": False, "ws": "none"}
+        settings: dict[str, Any] = {"log_level": "error", "access_log": False, "server_header": False}
+        settings |= {"http": BoundedConnection, "ws": "none"}
         bounds: dict[str, Any] = {"limit_concurrency": MOST_CONNECTIONS, "timeout_keep_alive": KEEP_ALIVE}
-        bounds |= {"h11_max_incomplete_event_size": HEAD_BYTES, "http": "h11", "timeout_graceful_shutdown": 1}
+        bounds |= {"h11_max_incomplete_event_size": HEAD_BYTES, "timeout_graceful_shutdown": 1}
         self.server = uvicorn.Server(uvicorn.Config(guarded, factory=True, **settings, **bounds))
 
     def run(self) -> None:

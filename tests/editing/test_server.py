@@ -3,19 +3,21 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from freqgan.editing import gate
+from freqgan.editing import connections, gate
 from freqgan.editing.gate import AT_ONCE
 from freqgan.errors import UserError
 from tests.editing.canvases import ROAD, SKY, editor
 
 pytest.importorskip("gradio", reason="the page needs gradio: pip install 'freqgan[edit]'")
-from freqgan.editing.server import PageServer
+from freqgan.editing.server import MOST_CONNECTIONS, PageServer
 from tests.editing.serving import ASK, MAX_BYTES, Client, served
 
 PAINT = {"do": "paint", "points": [[2.5, 2.5]], "label": ROAD, "radius": 1}
@@ -207,6 +209,50 @@ def test_what_does_not_arrive_is_given_up(client: Client, monkeypatch: pytest.Mo
         connection.sendall(head.encode() + b"{")
         assert b" 408 " in connection.recv(4096)
     client.raw(head.encode() + b"{")  # it breaks off
+
+
+@pytest.mark.fault("edit", "connections that say nothing")
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: ", b"GET /theme.css HTTP/1.1\r\nHost: {}\r\n\r\nG"])
+def test_connections_that_stand_still_shut_nobody_out(
+    client: Client, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(connections, "ASKING", 1.0)
+    monkeypatch.setattr(connections, "LOOK", 0.1)
+    assert client.get("/theme.css") == 200
+    with ExitStack() as held:
+        for _ in range(MOST_CONNECTIONS):
+            one = held.enter_context(socket.create_connection(("127.0.0.1", client.port), timeout=10))
+            one.sendall(said.replace(b"{}", client.host.encode()))
+        assert client.get("/theme.css") == 503
+        until = time.monotonic() + 20
+        while client.get("/theme.css") != 200:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+
+@pytest.mark.fault("edit", "connections that say nothing")
+def test_an_answer_that_is_not_read_is_given_up(
+    server: PageServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "ANSWERING", 1.0)
+    monkeypatch.setattr(connections, "LOOK", 0.1)
+    kept = server.server.server_state.connections
+    until = time.monotonic() + 20
+
+    def wait(reached: Callable[[], bool]) -> None:
+        while not reached():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    wait(lambda: not kept)
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", client.port))
+        deaf.sendall(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % client.host.encode() * 400)
+        wait(lambda: bool(kept))
+        answered = server.server.server_state.total_requests
+        wait(lambda: not kept)
+    assert server.server.server_state.total_requests < answered + 400
 
 
 BYTES: tuple[bytes, ...] = (
