@@ -138,7 +138,8 @@ def choose_own(path: Path, resume: str | None) -> Choice:
     """What `resume` finds in the run's own directory, that of `paths.run_dir`.
 
     Raises:
-        UserError: it is in use, holds a run that was not to be resumed, or none where it was demanded.
+        UserError: it is in use, holds a run that was not to be resumed or of which no checkpoint is whole, or none
+            where it was demanded.
     """
     run = RunDirectory(path)
     if resume not in (None, "auto", "must"):
@@ -150,6 +151,8 @@ def choose_own(path: Path, resume: str | None) -> Choice:
     whole = choice.checkpoint is not None or choice.finished
     if resume is None and there:
         raise UserError(f"paths.run_dir={path} holds a run already: continue it with resume=auto, or name another")
+    if not whole and run.checkpoints():  # what it was is not written over unasked
+        raise UserError(f"paths.run_dir={path} holds damaged checkpoints alone: move it away, or name another one")
     if resume == "must" and not whole:
         raise UserError(f"resume=must found no whole checkpoint in paths.run_dir={path}: use resume=auto to start one")
     return choice if whole else Choice(started=choice.started)

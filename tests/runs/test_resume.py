@@ -31,6 +31,16 @@ def test_a_run_that_died_before_its_first_checkpoint_begins_again(run: RunDirect
     assert choose_own(run.path, "auto") == Choice()
 
 
+@pytest.mark.fault("checkpoint", "every checkpoint damaged")
+@pytest.mark.parametrize("resume", ["auto", "must"])
+def test_a_run_without_a_whole_checkpoint_is_not_written_over(run: RunDirectory, resume: str) -> None:
+    run.write_record(status="killed")
+    for name in ("images_0.ckpt", "images_8.ckpt", "last.ckpt"):
+        (run.path / "checkpoints" / name).write_bytes(b"\0" * 100)
+    with pytest.raises(UserError, match="holds damaged checkpoints alone: move it away, or name another one"):
+        choose_own(run.path, resume)
+
+
 @pytest.mark.fault("checkpoint", "record that is lost")
 @pytest.mark.parametrize("content", [None, b"\0" * 200])
 def test_checkpoints_without_a_record_are_a_run_all_the_same(run: RunDirectory, content: bytes | None) -> None:
