@@ -35,9 +35,10 @@ def variants(places: Sequence[str]) -> dict[str, list[Run]]:
 
 
 def named(run: Run) -> str:
-    """A run's settings in its sweep but for the seed, an experiment without its folder; or the name of the run."""
+    """A run's settings in its sweep but for the seed, an experiment without its folder; or the name it was given."""
     changes = [text for text in run.overrides or () if not text.startswith("seed=")]
-    return " ".join(text.rpartition("/")[2] if text.startswith("experiment=") else text for text in changes) or run.name
+    words = [text.rpartition("/")[2] if text.startswith("experiment=") else text for text in changes]
+    return " ".join(words) or str(run.config["name"])
 
 
 def translation(run: Run) -> Translation:
