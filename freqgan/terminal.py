@@ -61,6 +61,21 @@ class LogFile(logging.FileHandler):
             tell(f"{self.baseFilename} could not be written ({sys.exception()}): what is missing there is here alone\n")
 
 
+class Once(logging.Filter):
+    """Lets every line through once, however many jobs have it to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is new."""
+        line = record.getMessage()
+        new = line not in self.said
+        self.said.add(line)
+        return new
+
+
 def tell(words: str) -> None:
     """Writes to stderr, which may lead to a disk that is full: the exit status has to tell then."""
     with suppress(OSError):

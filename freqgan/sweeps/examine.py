@@ -12,7 +12,7 @@ from freqgan import config
 from freqgan.config.sweeping import SweepCommand, Values
 from freqgan.errors import FreqganError, UserError
 from freqgan.sweeps.processes import fork_server
-from freqgan.terminal import log_to, stderr_handler
+from freqgan.terminal import Once, log_to, stderr_handler
 
 DIED = 1  # status of a job whose examination did not survive
 
@@ -102,7 +102,9 @@ class Examiner:
 
 def _answer(connection: Connection, command: SweepCommand) -> None:
     """Examines what comes through a connection until it closes."""
-    with log_to(stderr_handler()):
+    handler = stderr_handler()
+    handler.addFilter(Once())
+    with log_to(handler):
         while True:
             try:
                 connection.send(examine(command, connection.recv()))

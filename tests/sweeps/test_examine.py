@@ -1,7 +1,9 @@
+import logging
 import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -102,3 +104,22 @@ def test_an_examination_that_dies_is_one_jobs_matter(command: SweepCommand) -> N
         assert examiner(()) == whole
         process = examiner._process
     assert not process.is_alive()
+
+
+def test_what_every_job_has_to_say_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def says(command: object, chosen: object) -> None:
+        logging.getLogger("freqgan.data").info("%d label maps", 367)
+        logging.getLogger("freqgan.data").warning("seed %s", chosen)
+
+    asked = iter(["1", "2"])
+    connection = SimpleNamespace(send=lambda answer: None, recv=lambda: next(asked, None) or _hang_up())
+    monkeypatch.setattr(examination, "examine", says)
+    examination._answer(connection, None)  # type: ignore[arg-type]
+    err = capsys.readouterr().err
+    assert [err.count(words) for words in ("367 label maps", "seed 1", "seed 2")] == [1, 1, 1]
+
+
+def _hang_up() -> None:
+    raise EOFError
