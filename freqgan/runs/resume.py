@@ -122,7 +122,10 @@ def choose(parent: Path, resume: str | None) -> Choice:
         return Choice()
     path = Path(resume)
     if os.path.isfile(path):
-        choice = _continue(RunDirectory(path.resolve().parent.parent), path)
+        folder = path.resolve().parent
+        if folder.name != "checkpoints":
+            raise UserError(f"resume={resume} lies in no run: move it into checkpoints/ of the run that wrote it")
+        choice = _continue(RunDirectory(folder.parent), path)
     elif os.path.isdir(path):
         choice = _continue(RunDirectory(path), None)
     else:

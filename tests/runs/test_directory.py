@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 from pathlib import Path
+from shutil import copy2
 
 import pytest
 import torch
@@ -182,6 +183,10 @@ def test_what_resume_finds(tmp_path: Path) -> None:
     expected = Choice(run=run, checkpoint=path, images_seen=10)
     assert choose(tmp_path, "auto") == choose(tmp_path, "must") == choose(tmp_path, str(run.path)) == expected
     assert choose(tmp_path, str(path)).checkpoint == path
+    (path.parent / "abandoned").mkdir()
+    aside = copy2(path, path.parent / "abandoned")
+    with pytest.raises(UserError, match=r"resume=.* lies in no run: move it into checkpoints/ of"):
+        choose(tmp_path, str(aside))
     run.write_record(status="finished")
     assert choose(tmp_path, "auto").finished
     with pytest.raises(UserError, match="does not exist"):
