@@ -95,7 +95,7 @@ def test_parts_of_the_super_resolution_study(part: str, count: int, seeds: int) 
         config.check(job)
 
 
-@pytest.mark.parametrize(("part", "count"), [("streets", 9), ("crowds", 4)])
+@pytest.mark.parametrize(("part", "count"), [("streets", 10), ("crowds", 4)])
 def test_parts_of_the_label_study(part: str, count: int) -> None:
     command, jobs = asked("label_to_image", part, CAMVID="streets")
     assert len(jobs) == 3 * count

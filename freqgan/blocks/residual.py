@@ -7,9 +7,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks.batch_norm import BatchNorm2d
+from freqgan.blocks.enlarging_convolution import EnlargingConv2d
 from freqgan.blocks.instance_norm import InstanceNorm2d
 
 Norm = Literal["instance", "batch", "none"]
+Upsampler = Literal["transposed", "interpolation"]
 
 
 @final
@@ -54,6 +56,16 @@ def halving(inputs: int, outputs: int, norm: Norm) -> list[nn.Module]:
     return normalized(nn.Conv2d(inputs, outputs, 3, 2, 1), outputs, norm)
 
 
-def doubling(inputs: int, outputs: int, norm: Norm) -> list[nn.Module]:
-    """A 3×3 transposed convolution of stride 2, its norm, and a ReLU."""
+def doubling(inputs: int, outputs: int, norm: Norm, upsampler: Upsampler = "transposed") -> list[nn.Module]:
+    """A 3×3 convolution to twice the size, its norm, and a ReLU.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+        norm: of its result.
+        upsampler: `transposed`, of stride 2, whose pixels are sums of one, two or four products in turn, so that it has
+            to learn to leave no chequerboard; `interpolation` repeats pixels and convolves those (Odena et al. 2016).
+    """
+    if upsampler == "interpolation":
+        return normalized(EnlargingConv2d(inputs, outputs, bias=True), outputs, norm)
     return normalized(nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=1), outputs, norm)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import ResidualBlock
-from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
+from freqgan.blocks.residual import Norm, Upsampler, doubling, halving, normalized, same_size
 from freqgan.errors import UserError
 from freqgan.limits import Count, Natural
 from freqgan.networks.dcgan import initialize
@@ -35,16 +35,19 @@ class LocalEnhancer(nn.Module):
         channels: of the features; those inside have twice as many.
         blocks: residual ones, or 0, at half the size.
         norm: after every convolution but the last.
+        upsampler: of the doubling, `transposed` or `interpolation`.
     """
 
-    def __init__(self, *, in_channels: Count, out_channels: Count, channels: Count, blocks: int, norm: Norm) -> None:
+    def __init__(
+        self, *, in_channels: Count, out_channels: Count, channels: Count, blocks: int, norm: Norm, upsampler: Upsampler
+    ) -> None:
         super().__init__()
         inner = 2 * channels
         self.down = nn.Sequential(
             *normalized(same_size(in_channels, channels, 7), channels, norm), *halving(channels, inner, norm)
         )
         self.up = nn.Sequential(
-            *(ResidualBlock(inner, norm=norm) for _ in range(blocks)), *doubling(inner, channels, norm)
+            *(ResidualBlock(inner, norm=norm) for _ in range(blocks)), *doubling(inner, channels, norm, upsampler)
         )
         self.to_image = same_size(channels, out_channels, 7)
         self.apply(initialize)
@@ -67,6 +70,7 @@ class CoarseToFine(nn.Module):
         out_channels: of the image.
         enhancers: residual blocks of each, or 0, from the inside to the outside. Each doubles height and width.
         norm: of the enhancers.
+        upsampler: of the enhancers.
 
     Attributes:
         trained: how many enhancers are in use, the inner ones first; kept with the weights.
@@ -85,6 +89,7 @@ class CoarseToFine(nn.Module):
         out_channels: Count = 3,
         enhancers: Sequence[Natural] = (3,),
         norm: Norm = "instance",
+        upsampler: Upsampler = "transposed",
     ) -> None:
         super().__init__()
         self.encoder = encoder() if encoder is not None else None
@@ -92,8 +97,9 @@ class CoarseToFine(nn.Module):
         self.coarse = coarse(in_channels=inputs, out_channels=out_channels)
         self.varied, self.norm = self.encoder is not None or self.coarse.noisy, norm
         widths = _halved_widths(self.coarse, len(enhancers))
+        shape = {"in_channels": inputs, "out_channels": out_channels}
         self.enhancers = nn.ModuleList(
-            LocalEnhancer(in_channels=inputs, out_channels=out_channels, channels=width, blocks=blocks, norm=norm)
+            LocalEnhancer(**shape, channels=width, blocks=blocks, norm=norm, upsampler=upsampler)
             for width, blocks in zip(widths, enhancers, strict=True)
         )
         self.register_buffer("trained", torch.tensor(len(enhancers)))

@@ -1,6 +1,7 @@
 """pix2pixHD's global generator G1 (Wang et al. 2018, §3.2): halvings, residual blocks, as many doublings.
 
-Reference: Johnson et al. 2016 for the layers. Departure: maps of any size, for which the image is padded.
+Reference: Johnson et al. 2016 for the layers. Departures: maps of any size, for which the image is padded; on wish,
+doublings that leave no chequerboard (Odena et al. 2016).
 """
 
 from itertools import pairwise
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freqgan.blocks import ResidualBlock
-from freqgan.blocks.residual import Norm, doubling, halving, normalized, same_size
+from freqgan.blocks.residual import Norm, Upsampler, doubling, halving, normalized, same_size
 from freqgan.limits import Count, Natural
 from freqgan.networks.dcgan import initialize
 from freqgan.networks.halving import widths
@@ -30,6 +31,7 @@ class GlobalGenerator(Translator):
         halvings: of the size up to the blocks, at least 1.
         blocks: residual ones, or 0.
         norm: after every convolution but the last, instance norm without weights.
+        upsampler: of the doublings, `transposed` or `interpolation`.
 
     Attributes:
         width: channels of `features`.
@@ -45,6 +47,7 @@ class GlobalGenerator(Translator):
         halvings: Count = 4,
         blocks: Natural = 9,
         norm: Norm = "instance",
+        upsampler: Upsampler = "transposed",
     ) -> None:
         super().__init__(stride=2**halvings, least=2 ** (halvings + 1), whole=norm == "instance")
         width = widths(halvings + 1, channels=channels, max_channels=max_channels)
@@ -53,7 +56,7 @@ class GlobalGenerator(Translator):
             layers += halving(inputs, outputs, norm)
         layers += [ResidualBlock(width[-1], norm=norm) for _ in range(blocks)]
         for inputs, outputs in pairwise(width[::-1]):
-            layers += doubling(inputs, outputs, norm)
+            layers += doubling(inputs, outputs, norm, upsampler)
         self.width = width[0]
         self.layers = nn.Sequential(*layers)
         self.to_image = same_size(width[0], out_channels, 7)

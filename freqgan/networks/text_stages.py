@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from freqgan.blocks import BatchNorm2d
-from freqgan.networks.enlarging_convolution import EnlargingConv2d
+from freqgan.blocks import BatchNorm2d, EnlargingConv2d
 from freqgan.networks.text_fusion import Fusion, fusion_layer
 
 StageInput = Literal["hidden_features", "reencoded_image"]

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from freqgan.blocks import EnlargingConv2d
 from freqgan.errors import UserError
 from freqgan.ops.padding import continued
 
@@ -61,7 +62,9 @@ def reach(network: nn.Module, stride: int) -> int:
         first = last = pixel
         for layer in reversed(layers):
             kernel, step, padding = (_of_rows(size) for size in (layer.kernel_size, layer.stride, layer.padding))
-            if isinstance(layer, nn.ConvTranspose2d):
+            if isinstance(layer, EnlargingConv2d):  # computed as a transposed one
+                kernel, step, padding = 4, 2, 1
+            if isinstance(layer, nn.ConvTranspose2d | EnlargingConv2d):
                 first, last = -((kernel - 1 - first - padding) // step), (last + padding) // step
             else:
                 first, last = step * first - padding, step * last - padding + kernel - 1

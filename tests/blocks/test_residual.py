@@ -30,4 +30,13 @@ def test_sizes() -> None:
     x = torch.randn(1, 2, 8, 12)
     assert same_size(2, 3, 7)(x).shape == (1, 3, 8, 12)
     assert nn.Sequential(*halving(2, 4, "instance"))(x).shape == (1, 4, 4, 6)
-    assert nn.Sequential(*doubling(2, 4, "instance"))(x).shape == (1, 4, 16, 24)
+    for upsampler in ("transposed", "interpolation"):
+        assert nn.Sequential(*doubling(2, 4, "instance", upsampler))(x).shape == (1, 4, 16, 24)  # type: ignore[arg-type]
+
+
+def test_interpolation_leaves_no_chequerboard() -> None:
+    torch.manual_seed(0)
+    flat = torch.ones(1, 2, 6, 6)
+    inside = {how: doubling(2, 3, "none", how)[0](flat)[..., 2:-2, 2:-2] for how in ("transposed", "interpolation")}  # type: ignore[arg-type]
+    differences = {how: (made - made.mean((2, 3), keepdim=True)).abs().max().item() for how, made in inside.items()}
+    assert differences["interpolation"] < 1e-6 < 0.01 < differences["transposed"]

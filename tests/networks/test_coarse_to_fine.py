@@ -106,6 +106,18 @@ def test_how_much_of_it_has_been_trained_travels_with_the_weights() -> None:
     assert int(other.trained) == 1
 
 
+def test_both_ways_of_doubling_have_the_same_parameters() -> None:
+    shapes = [
+        {
+            name: tuple(w.shape)
+            for name, w in network(coarse=partial(SMALL, upsampler=how), upsampler=how).named_parameters()
+        }
+        for how in ("transposed", "interpolation")
+    ]
+    assert list(shapes[0]) == list(shapes[1])
+    assert [sorted(shape) for shape in shapes[0].values()] == [sorted(shape) for shape in shapes[1].values()]
+
+
 def test_any_translator_may_stand_alone() -> None:
     coarse = partial(UNet, image_size=16, channels=4)
     assert network((), coarse=coarse)(image(1, 5, 16, 16)).shape == (1, 3, 16, 16)
@@ -120,10 +132,12 @@ def test_one_image_does_not_depend_on_the_others() -> None:
     torch.testing.assert_close(built(x)[1:2], built(x[1:2]))
 
 
+@pytest.mark.parametrize("upsampler", ["transposed", "interpolation"])
 @pytest.mark.parametrize("enhancers", [(), (1,), (1, 2)])
-def test_a_pixel_sees_as_far_as_the_halo_and_no_farther(enhancers: tuple[int, ...]) -> None:
-    coarse = partial(GlobalGenerator, channels=4, halvings=1, blocks=1, norm="batch")
-    built = positive(CoarseToFine(coarse=coarse, in_channels=2, enhancers=enhancers, norm="batch"))
+def test_a_pixel_sees_as_far_as_the_halo_and_no_farther(enhancers: tuple[int, ...], upsampler: str) -> None:
+    coarse = partial(GlobalGenerator, channels=4, halvings=1, blocks=1, norm="batch", upsampler=upsampler)
+    settings: dict[str, Any] = {"enhancers": enhancers, "norm": "batch", "upsampler": upsampler}
+    built = positive(CoarseToFine(coarse=coarse, in_channels=2, **settings))
     halo, stride = built.halo, built.stride
     assert halo is not None
     assert stride == 2 << len(enhancers)

@@ -24,6 +24,9 @@ def small(name: str) -> Translator:
         "unet_dualgan_fixed": UNet(image_size=16, channels=4, kernel=3, outer_kernel=5, at_test="fixed"),
         "global": GlobalGenerator(channels=4, max_channels=8, halvings=3, blocks=1),
         "global_batch": GlobalGenerator(channels=4, halvings=2, blocks=1, norm="batch"),
+        "global_interpolation": GlobalGenerator(
+            channels=4, halvings=2, blocks=1, norm="batch", upsampler="interpolation"
+        ),
         "resnet": ResNetGenerator(channels=4, blocks=2),
         "resnet_batch": ResNetGenerator(channels=4, blocks=2, norm="batch"),
         "resnet_none": ResNetGenerator(channels=4, blocks=2, norm="none"),
@@ -39,6 +42,7 @@ FINITE = (
     "unet_dualgan_fixed",
     "resnet_batch",
     "global_batch",
+    "global_interpolation",
 )
 WHOLE = ("encoder_decoder_instance", "unet", "unet_noisy", "unet_dualgan", "resnet", "global")
 ALL = (*FINITE, *WHOLE, "resnet_none")

@@ -3,23 +3,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from freqgan.networks.enlarging_convolution import EnlargingConv2d
+from freqgan.blocks import EnlargingConv2d
 
 
 def plain(x: Tensor, layer: EnlargingConv2d) -> Tensor:
-    return F.conv2d(x.repeat_interleave(2, 2).repeat_interleave(2, 3), layer.weight, padding=1)
+    return F.conv2d(x.repeat_interleave(2, 2).repeat_interleave(2, 3), layer.weight, layer.bias, padding=1)
 
 
+@pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("size", [(4, 4), (3, 5), (1, 1), (1, 6)])
-def test_values_and_gradients_are_those_of_the_enlarged_image(size: tuple[int, int]) -> None:
+def test_values_and_gradients_are_those_of_the_enlarged_image(size: tuple[int, int], bias: bool) -> None:
     torch.manual_seed(0)
-    layer = EnlargingConv2d(3, 5).double()
+    layer = EnlargingConv2d(3, 5, bias=bias).double()
     x = torch.randn(2, 3, *size).double().requires_grad_()
     ours, wanted = layer(x), plain(x, layer)
     assert ours.shape == (2, 5, 2 * size[0], 2 * size[1])
     torch.testing.assert_close(ours, wanted)
     weight = torch.randn_like(ours)
-    gradients = [torch.autograd.grad((y * weight).sum(), [x, layer.weight]) for y in (ours, wanted)]
+    gradients = [torch.autograd.grad((y * weight).sum(), [x, *layer.parameters()]) for y in (ours, wanted)]
     torch.testing.assert_close(*gradients)
 
 

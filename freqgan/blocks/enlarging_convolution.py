@@ -15,15 +15,16 @@ from torch import Tensor, nn
 
 @final
 class EnlargingConv2d(nn.Conv2d):
-    """Nearest neighbours to twice the size, then a 3×3 convolution without bias: (b, i, h, w) to (b, o, 2h, 2w).
+    """Nearest neighbours to twice the size, then a 3×3 convolution: (b, i, h, w) to (b, o, 2h, 2w).
 
     Args:
         inputs: channels of the input.
         outputs: channels of the output.
+        bias: whether the convolution has one.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 3, 1, 1, bias=False)
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = False) -> None:
+        super().__init__(inputs, outputs, 3, 1, 1, bias=bias)
 
     def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o H W"]:
         """Twice the size."""
@@ -32,4 +33,4 @@ class EnlargingConv2d(nn.Conv2d):
         weight = F.pad(weight, (0, 0, 0, 1)) + F.pad(weight, (0, 0, 1, 0))  # (i, o, 4, 4)
         if self.weight.is_contiguous(memory_format=torch.channels_last):
             weight = weight.contiguous(memory_format=torch.channels_last)  # which the image follows
-        return F.conv_transpose2d(x, weight, stride=2, padding=1)
+        return F.conv_transpose2d(x, weight, self.bias, stride=2, padding=1)
