@@ -29,6 +29,7 @@ LEAST = {
     ("resume", "kill -9 in a row, grid, judgement or save"): 16,
     ("resume", "SIGTERM, SIGINT or SIGUSR1"): 10,
     ("checkpoint", "checkpoint cut or with a flipped bit"): 405,
+    ("checkpoint", "every checkpoint damaged"): 2,
     ("divergence", "NaN or infinity"): 12,
     ("divergence", "term that is not finite, every one of every model"): 356,
     ("deterministic", "the same command again, with workers that load"): 26,
@@ -50,6 +51,7 @@ LEAST = {
     ("edit", "bytes that are no request"): 100,
     ("edit", "damaged or hostile label map"): 10,
     ("edit", "page from elsewhere"): 11,
+    ("edit", "connections that say nothing"): 4,
     ("leaks", "a run of many steps and judgements"): 3,
     ("sweep", "job that fails, is killed or hangs"): 8,
 }
