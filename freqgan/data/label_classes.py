@@ -66,12 +66,12 @@ class LabelClasses:
         return labels
 
     def called(self, label: int) -> str:
-        """A class by its number and name.
+        """A class by its number and name; what has none, as don't-care, by its number.
 
         >>> LabelClasses(2, names=("sky", "road")).called(1)
         '1 road'
         """
-        return f"{label} {self.names[label]}" if self.names else str(label)
+        return f"{label} {self.names[label]}" if label < len(self.names) else str(label)
 
     def numbers(self, classes: Sequence[int | str], setting: str) -> tuple[int, ...]:
         """Classes that are given by number or name.

@@ -22,6 +22,7 @@ from freqgan.data.base import ImageDataset, Sample
 from freqgan.data.cache import build_once, digest
 from freqgan.data.captions import Captioned, cleaned
 from freqgan.data.decode import MAX_PIXELS, UnreadableImageError, decode, decode_labels, printable
+from freqgan.data.label_classes import DONT_CARE
 from freqgan.data.pixels import as_tensor, square_labels, square_pixels
 from freqgan.data.shard_files import Shard, find_shards
 from freqgan.data.splits import belongs, standing_in
@@ -44,7 +45,7 @@ class Shards(ImageDataset, Captioned):
 
     Args:
         max_pixels: larger pictures count as unreadable.
-        num_classes: values of the label maps, 0 included; None leaves them out.
+        num_classes: values of the label maps, 0 included, but for 255, which is no label; None leaves them out.
         **settings: as for `ImageDataset`; `root` is a file, a folder, a glob, a pattern such as
             `train-{000000..000099}.tar`, or a URL of any of them.
     """
@@ -167,8 +168,9 @@ class Shards(ImageDataset, Captioned):
             sample["class"] = _class(content["cls"], name)
         if self.num_classes is not None:
             labels = decode_labels(io.BytesIO(content["seg"]), name=name, max_pixels=self.max_pixels)
-            sample["label_map"] = torch.from_numpy(square_labels(labels, image_size=self.image_size))
-            if (highest := int(sample["label_map"].max())) >= self.num_classes:
+            ids = square_labels(labels, image_size=self.image_size)
+            sample["label_map"] = torch.from_numpy(ids)
+            if (highest := int(ids[ids != DONT_CARE].max(initial=0))) >= self.num_classes:
                 raise UserError(f"{printable(name)} has label {highest}, beyond data.num_classes={self.num_classes}")
         return sample
 

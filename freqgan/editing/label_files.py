@@ -60,7 +60,7 @@ class LabelFiles:
     def written(self, labels: Labels) -> bytes:
         """A label map that `read` reads, and so does `freqgan sample`."""
         classes = self.reading.classes
-        table = np.full(256, classes.dont_care[0] if classes.dont_care else DONT_CARE, np.uint16)
+        table = np.full(256, next((n for n in classes.dont_care if n not in classes.of), DONT_CARE), np.uint16)
         table[[*classes.of.values()]] = [*classes.of.keys()]
         ids = table[labels]
         if ids.max() > 255:

@@ -106,7 +106,14 @@ class Segmenter(System):
         return {}
 
     def segment(self, images: Float[Tensor, "b c h w"], *, weights: Weights = "ema") -> Int[Tensor, "b h w"]:
-        """The likeliest class of every pixel of images in [-1, 1], of any size."""
+        """The likeliest class of every pixel of images in [-1, 1], of any size.
+
+        Raises:
+            UserError: they are grey, and it has learnt from colours, or the other way round.
+        """
+        if images.shape[1] != (channels := self.examples.shapes["image"][0]):
+            got = f"the segmenter has learnt from images of {channels} channels, and these have {images.shape[1]}"
+            raise UserError(f"{got}: set data.channels={channels}, or name another metrics.judge_run")
         seen, size = images.to(self.device), images.shape[-2:]
         if self.resize and size != self.size:
             seen = F.interpolate(seen, self.size, mode="bilinear", antialias=True)

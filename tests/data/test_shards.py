@@ -387,6 +387,15 @@ def test_label_maps_keep_their_numbers_and_the_picture_s_frame(shards, tmp_path,
         shards(tmp_path / "x.tar", num_classes=4)[0]
 
 
+@pytest.mark.parametrize("rest", [1, 255])
+def test_255_in_label_maps_is_no_label(shards, tmp_path, rest):
+    labels = np.full((8, 8), rest, np.uint8)
+    labels[:4] = 255
+    Image.fromarray(labels).save(tmp_path / "seg.png")
+    (tmp_path / "x.tar").write_bytes(tar(("a.png", png()), ("a.seg.png", (tmp_path / "seg.png").read_bytes())))
+    assert np.array_equal(shards(tmp_path / "x.tar", num_classes=2)[0]["label_map"], labels)
+
+
 def test_label_maps_that_are_missing_are_one_line(packed, shards):
     with pytest.raises(UserError, match=rf"data\.num_classes=5, but {N} of {N} pictures have no label map"):
         shards(packed, num_classes=5)

@@ -1,5 +1,6 @@
 import base64
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,14 @@ def test_looks_of_an_instance_come_one_after_the_other() -> None:
     assert np.array_equal(pictures[0], pictures[3])
     assert not np.array_equal(pictures[0], pictures[1])
     assert {*some.canvas.looks} == {(CAR, 1000)}
+
+
+def test_what_is_no_class_has_no_looks() -> None:
+    canvas = street()
+    labels = canvas.labels.copy()
+    labels[0, 0] = 255
+    page = Page(editor(replace(canvas, labels=labels)))
+    assert page.ask(do="look", at=[0.5, 0.5])["error"] == "the run keeps no looks of 255"
 
 
 def test_files_are_sent_and_taken() -> None:

@@ -41,6 +41,12 @@ def test_files_have_the_ids_of_the_data() -> None:
     assert np.array_equal(some.read(content, THINGS).labels, tall)
 
 
+def test_what_is_no_class_stays_so_where_255_is_one() -> None:
+    some, labels = files(ids=(0, 1, 2, 255), dont_care=(255, 7)), street().labels.copy()
+    labels[0, 0], labels[0, 1] = 3, 255
+    assert np.array_equal(some.read(some.written(labels), THINGS).labels, labels)
+
+
 def test_ids_that_are_no_classes_are_named() -> None:
     with pytest.raises(UserError, match="the ids 4, 9, which are no classes: wanted of 0 to 3"):
         files().read(png(Image.fromarray(np.array([[0, 9, 4]], np.uint8))), THINGS)

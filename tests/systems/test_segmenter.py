@@ -113,6 +113,11 @@ def test_images_of_other_sizes_are_judged_at_that_of_training(trained: Segmenter
     assert torch.equal(as_is.segment(large["image"]), own.argmax(1))
 
 
+def test_grey_images_are_no_colours_to_it(trained: Segmenter) -> None:
+    with pytest.raises(UserError, match=r"images of 3 channels, and these have 1: set data\.channels=3"):
+        trained.segment(coloured()["image"][:, :1])
+
+
 def test_pictures_are_image_result_and_labels(trained: Segmenter) -> None:
     pictures = trained.pictures(64, seed=1)
     examples = trained.examples.batch(0, 3)
