@@ -4,9 +4,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from freqgan.callbacks import save_grid
 from freqgan.runs import RunDirectory, read_checkpoint
 from freqgan.runs.stored import load_system
 from tests.forked import command, only_run, paths, signal_at, tensors
@@ -80,6 +83,15 @@ def test_its_pictures_are_there_and_samples_can_be_drawn(uninterrupted: Path, tm
     status, output = command(["sample", *arguments], tmp_path)
     assert status == 0, output
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"000000.png", "000001.png"}
+
+
+def test_its_last_pictures_are_those_of_its_last_checkpoint(uninterrupted: Path, tmp_path: Path) -> None:
+    system, content = load_system(str(uninterrupted), checkpoint="last", allow_targets=[])
+    assert content["clock"]["images_seen"] == 64
+    for name, pictures in system.pictures(4, seed=system.seed).items():
+        save_grid(pictures, tmp_path / f"{name}.png")
+        files = (uninterrupted / "samples" / f"{name}_000000064.png", tmp_path / f"{name}.png")
+        np.testing.assert_allclose(*(np.asarray(Image.open(file)).astype(int) for file in files), atol=1, err_msg=name)
 
 
 def test_another_run_s_global_generator_may_be_the_start(uninterrupted: Path, tmp_path: Path) -> None:

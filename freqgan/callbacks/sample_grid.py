@@ -14,7 +14,7 @@ from torch import Tensor
 from freqgan.callbacks.journal import Journal
 from freqgan.runs import Cells, RunDirectory
 from freqgan.runs.files import write_whole
-from freqgan.systems import StagedTextGAN, System
+from freqgan.systems import Remembering, StagedTextGAN, System
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,8 @@ class SampleGrid(pl.Callback):
         if self._drawn_at == images or not system.trainer.is_global_zero:
             return
         self._drawn_at = images
+        if isinstance(system, Remembering):  # what a checkpoint of this moment has
+            system.remember(system.trainer.datamodule)  # type: ignore[attr-defined]
         pictures = system.pictures(self.count, seed=self.seed)
         paths = {name: self.folder / f"{name}_{images:09d}.png" for name in pictures}
         for name, batch in pictures.items():
