@@ -45,7 +45,7 @@ def drawn_by_name(name: str) -> np.random.Generator:
 
 
 def enlarged(raster: Tensor, size: tuple[int, int]) -> Tensor:
-    """An image (c, h, w) enlarged bilinearly, or a map (h, w) by its nearest pixels, to a height and a width.
+    """An image (c, h, w) enlarged bilinearly, or a map (h, w) by the pixels nearest to middles, to height and width.
 
     >>> enlarged(torch.tensor([[1, 2]]), (1, 4)).tolist()
     [[1, 1, 2, 2]]
@@ -53,7 +53,7 @@ def enlarged(raster: Tensor, size: tuple[int, int]) -> Tensor:
     if raster.shape[-2:] == size:
         return raster
     if raster.ndim == 2:
-        rows, columns = (torch.arange(n) * old // n for n, old in zip(size, raster.shape, strict=True))
+        rows, columns = ((2 * torch.arange(n) + 1) * old // (2 * n) for n, old in zip(size, raster.shape, strict=True))
         return raster[rows[:, None], columns]
     larger = F.interpolate(raster[None].float(), size, mode="bilinear")[0]
     return larger.round_().byte() if raster.dtype == torch.uint8 else larger

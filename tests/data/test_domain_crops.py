@@ -142,6 +142,14 @@ def test_zoomed_crops_are_enlarged_parts() -> None:
     assert len(widths) > 5
 
 
+@pytest.mark.parametrize("side", [50, 70, 99])
+def test_an_enlarged_map_lies_over_an_image_enlarged_as_much(side: int) -> None:
+    places = torch.arange(side).expand(side, -1)
+    off = enlarged(places, (100, 100)) - enlarged(places.float()[None], (100, 100))[0]
+    assert off.abs().max() <= 0.5 + 1e-4  # the nearest pixel
+    assert off.mean().abs() < 0.01
+
+
 def test_an_enlarged_map_has_no_new_numbers_and_an_enlarged_image_is_bilinear() -> None:
     numbers = torch.tensor([[3, 1000], [7, 2]], dtype=torch.int32)
     assert enlarged(numbers, (4, 6)).tolist()[0] == [3, 3, 3, 1000, 1000, 1000]
