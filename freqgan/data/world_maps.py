@@ -78,7 +78,7 @@ def _fill(instances: np.ndarray, rings: Sequence[Sequence[tuple[float, float]]],
     """Draws a polygon over a map, and leaves what is in its holes as it was."""
     corners = np.array(rings[0])
     left, top = np.floor(corners.min(0)).astype(int).clip(0)
-    right, bottom = np.ceil(corners.max(0)).astype(int) + 1
+    right, bottom = np.ceil(corners.max(0)).astype(int).clip(-1) + 1
     mask = Image.new("1", (max(right - left, 1), max(bottom - top, 1)))
     draw = ImageDraw.Draw(mask)
     for ring, inside in zip(rings, [1] + [0] * (len(rings) - 1), strict=True):

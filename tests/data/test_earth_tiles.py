@@ -84,6 +84,14 @@ def test_a_country_in_the_hole_of_another_stays_whatever_their_order(root: Path)
     assert np.array_equal(first == 1000, second == 1001)
 
 
+def test_what_of_a_country_is_beyond_the_map_is_left_out(root: Path) -> None:
+    features = [_feature("MultiPolygon", [[_square(-220, 0, 30)], [_square(-190, -30, 20)], [_square(200, 0, 20)]])]
+    (root / "countries.geojson").write_text(json.dumps({"features": features}))
+    rows, columns = np.nonzero(country_instances(np.ones((H, W), bool), root / "countries.geojson") == 1000)
+    assert (columns.min(), columns.max()) == (0, 4)  # 180 to 170 W
+    assert (rows.min(), rows.max()) == (49, 59)  # 10 to 30 S
+
+
 def test_tiles_and_the_band_that_is_held_out(make: Any) -> None:
     given = {"image_size": (10, 15), "val_fraction": 0.25, "val_from": 0.5, "least_land": 0.0}
     columns = {}
