@@ -23,8 +23,8 @@ def load_translator(settings: dict[str, Any]) -> Restorer:
         UserError: no such run, one of a model that translates nothing or not in this direction, or tiles of what cannot
             be cut.
     """
-    lack = "translates no pictures: use a run of model=pix2pix, encoder_decoder, cyclegan or dualgan"
-    loaded = load(settings, Translating, lack)  # type: ignore[type-abstract]
+    fix = "use a run of model=pix2pix, encoder_decoder, cyclegan or dualgan, or of label_to_image without labels"
+    loaded = load(settings, Translating, f"translates no pictures: {fix}")  # type: ignore[type-abstract]
     system = loaded.system
     how = {"direction": system.direction(settings["direction"]), "weights": settings["weights"]}
     return Restorer(

@@ -16,20 +16,21 @@ from freqgan.networks import CoarseToFine
 from freqgan.ops.keyed_random import key
 from freqgan.systems.base import System
 from freqgan.systems.examples import Examples
-from freqgan.systems.label_drawing import drawn, given_for
+from freqgan.systems.label_drawing import drawn, given_for, halo_of
 from freqgan.systems.label_inputs import LabelInputs
 from freqgan.systems.label_measuring import Synthesis, measure_synthesized
 from freqgan.systems.looks import Looks, clusters
 from freqgan.systems.measuring import measure_translated
 from freqgan.systems.remembering import Remembering
 from freqgan.systems.rules import Batch, Rules, Scores, Weights
+from freqgan.systems.translating import Direction, Translating
 
 SHOWN_LOOKS = 4
 LOOKED_AT = 200  # training images, at most, whose instances are sorted into clusters
 
 
-class LabelSynthesis(System, Remembering, ABC):
-    """A system whose generator makes images of label maps, or of images in their place.
+class LabelSynthesis(System, Remembering, Translating, ABC):
+    """A system whose generator makes images of label maps, or of images in their place, which are then translated.
 
     Args:
         generator: its input has the features of instances behind everything else, if it has an encoder.
@@ -56,6 +57,7 @@ class LabelSynthesis(System, Remembering, ABC):
     ) -> None:
         super().__init__(generator=generator, discriminator=discriminator, **rules)
         self.inputs = inputs
+        self.directions = ("ab",) if inputs.num_classes is None else ()
         height, width = [image_size] * 2 if isinstance(image_size, int) else image_size
         self.examples = Examples(examples, inputs.shapes(height, width))
 
@@ -107,16 +109,21 @@ class LabelSynthesis(System, Remembering, ABC):
         batch = {"label_map": label_map} | ({} if instance_map is None else {"instance_map": instance_map})
         return self._results(self.inputs.completed(batch), [seed] * len(label_map), weights, looks or {})
 
-    def synthesize_images(
-        self, images: Float[Tensor, "b c h w"], *, weights: Weights = "ema", seed: int = 0
-    ) -> Float[Tensor, "b c h w"]:
-        """The results for images in [-1, 1] of a model without labels, in [-1, 1] and of their size.
+    @property
+    def stride(self) -> int:
+        """See `Translating`."""
+        return self.generator.stride
 
-        Raises:
-            UserError: the model wants labels.
-        """
-        if self.inputs.num_classes is not None:
-            raise UserError("this model makes images of label maps, not of images")
+    @property
+    def halo(self) -> int | None:
+        """See `Translating`."""
+        return halo_of(self.generator)
+
+    def translate(
+        self, images: Tensor, *, direction: Direction | None = None, weights: Weights = "ema", seed: int = 0
+    ) -> Float[Tensor, "b c h w"]:
+        """The results of a model without labels, one by one."""
+        self.direction(direction)
         return self._results({"image": images}, [seed] * len(images), weights, {})
 
     def _results(self, batch: Batch, seeds: Sequence[int], weights: Weights, looks: Looks) -> Tensor:
@@ -163,7 +170,7 @@ class LabelSynthesis(System, Remembering, ABC):
         Without labels, results are judged as translations of A to B.
         """
         if self.inputs.num_classes is None:
-            translate, varied = partial(self.synthesize_images, weights=weights), self.generator.varied
+            translate, varied = partial(self.translate, weights=weights), self.generator.varied
             return measure_translated({"ab": translate}, protocol, data, split, cache_dir, seed=seed, varied=varied)
 
         def results(batch: Batch, seeds: Sequence[int]) -> Tensor:

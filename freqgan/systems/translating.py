@@ -26,21 +26,29 @@ class Translating(ABC):
     """An image of one domain in, the same of the other out.
 
     Attributes:
-        directions: that it translates in.
-        stride: tiles of a large image have to begin at multiples of it.
-        halo: pixels beyond which no pixel of the result depends on the image; None where each depends on all of it.
+        directions: that it translates in; none for a model that turned out to be given something else.
     """
 
     directions: tuple[Direction, ...]
-    stride: int
-    halo: int | None
+
+    @property
+    @abstractmethod
+    def stride(self) -> int:
+        """Tiles of a large image have to begin at multiples of it."""
+
+    @property
+    @abstractmethod
+    def halo(self) -> int | None:
+        """Pixels beyond which no pixel of the result depends on the image; None where each depends on all of it."""
 
     def direction(self, wanted: Direction | None) -> Direction:
         """The wanted one of `directions`, or the first.
 
         Raises:
-            UserError: it does not translate in this direction.
+            UserError: it does not translate in this direction, or at all.
         """
+        if not self.directions:
+            raise UserError("this model makes images of label maps, not of images: freqgan sample labels=<folder>")
         if wanted is not None and wanted not in self.directions:
             raise UserError(f"direction={wanted}: this model translates {' and '.join(self.directions)}")
         return wanted or self.directions[0]

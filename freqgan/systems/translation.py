@@ -51,8 +51,6 @@ class Translation(System, Translating, Exhibiting, ABC):
     ) -> None:
         super().__init__(generator=generator, discriminator=discriminator, **rules)
         self.directions = directions
-        first = self.network(directions[0])
-        self.stride, self.halo = first.stride, first.halo
         height, width = [image_size] * 2 if isinstance(image_size, int) else image_size
         shape = (channels, height, width)
         self.examples = Examples(examples, {"image": shape, "image_b": shape})
@@ -60,6 +58,16 @@ class Translation(System, Translating, Exhibiting, ABC):
     @abstractmethod
     def network(self, direction: Direction) -> Translator:
         """The network that translates in a direction."""
+
+    @property
+    def stride(self) -> int:
+        """See `Translating`."""
+        return self.network(self.directions[0]).stride
+
+    @property
+    def halo(self) -> int | None:
+        """See `Translating`."""
+        return self.network(self.directions[0]).halo
 
     @abstractmethod
     def parts(self) -> Iterable[tuple[str, str, nn.Module]]:

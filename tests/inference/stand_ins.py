@@ -73,7 +73,15 @@ class Inverting(nn.Module, Translating):
         super().__init__()
         self.raw = nn.Parameter(torch.tensor(1.0))
         self.average = nn.Parameter(torch.tensor(0.5))
-        self.directions, self.stride, self.halo = directions, 4, halo
+        self.directions, self._halo = directions, halo
+
+    @property
+    def stride(self) -> int:
+        return 4
+
+    @property
+    def halo(self) -> int | None:
+        return self._halo
 
     @torch.no_grad()
     def translate(

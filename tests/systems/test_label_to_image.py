@@ -200,11 +200,14 @@ def test_without_labels_an_image_is_made_of_an_image(tmp_path: Path) -> None:
     torch.testing.assert_close(made["image"], built.generator(pair["image"]))
     assert made["real"] is pair["image_b"]
     assert built.training_step(pair, 0)["generator/feature_matching"] > 0
-    assert built.synthesize_images(pair["image"]).shape == (3, 3, SIZE, SIZE)
+    assert (built.directions, built.stride, built.halo) == (("ab",), built.generator.stride, None)
+    torch.testing.assert_close(built.translate(pair["image"])[1:2], built.translate(pair["image"][1:2], direction="ab"))
+    with pytest.raises(UserError, match="direction=ba: this model translates ab"):
+        built.translate(pair["image"], direction="ba")
     with pytest.raises(UserError, match="it was trained without labels"):
         built.synthesize_labels(batch()["label_map"])
     with pytest.raises(UserError, match="of label maps, not of images"):
-        system().synthesize_images(pair["image"])
+        system().translate(pair["image"])
     data = translations.data()
     built.calibrate(data)
     assert {*built.pictures(2, seed=0)} == {"images", "input_result_target"}
