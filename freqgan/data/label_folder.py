@@ -146,7 +146,7 @@ class LabelFolder(ImageDataset):
         size = self.load_size if self.any_size and self.fit != "whole" else None
         contents = [folder.scan.content for folder in self._folders.values()]
         meaning = self.num_classes, self.classes.ids, self.classes.dont_care, self.things, self._colors
-        return digest(*contents, self.fit, size, *meaning)
+        return digest(*contents, self.fit, size, *meaning, self._sides() and self.splits)
 
     def _ids(self, kind: Kind, image: str) -> np.ndarray:
         """The map of an image as its file has it: (h, w)."""

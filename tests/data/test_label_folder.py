@@ -376,12 +376,13 @@ def test_parts_that_a_set_was_published_in(tmp_path: Path) -> None:
             _save(root / "images" / split / f"{number}.jpg", _pixels(number))
             _save(root / "annotations" / split / f"{number}.png", _labels(number))
     make = partial(LabelFolder, **settings, root=root, image_size=(H, W), cache_dir=tmp_path / "cache")
-    lengths = {}
-    for split in ("train", "val", "all"):
-        dataset = make(split=split)
+    parts = {split: make(split=split) for split in ("train", "val", "all")}
+    exchanged = make(split="val", splits=("validation", "training"))
+    for dataset in (*parts.values(), exchanged):
         dataset.prepare()
-        lengths[split] = len(dataset)
-    assert lengths == {"train": 3, "val": 2, "all": 5}
+    assert {split: len(part) for split, part in parts.items()} == {"train": 3, "val": 2, "all": 5}
+    assert len(exchanged) == 3
+    assert exchanged.fingerprint() != parts["val"].fingerprint()
     lacking = make(split="val", splits=("training", "test"))
     with pytest.raises(UserError, match=r"has no images/test/\*\.jpg, wanted images of split=val: name the part in"):
         lacking.prepare()
