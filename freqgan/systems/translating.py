@@ -26,7 +26,7 @@ class Translating(ABC):
     """An image of one domain in, the same of the other out.
 
     Attributes:
-        directions: that it translates in; none for a model that turned out to be given something else.
+        directions: that it translates in; none if its images are made of something else.
     """
 
     directions: tuple[Direction, ...]
@@ -48,7 +48,7 @@ class Translating(ABC):
             UserError: it does not translate in this direction, or at all.
         """
         if not self.directions:
-            raise UserError("this model makes images of label maps, not of images: freqgan sample labels=<folder>")
+            raise UserError("this model makes no images of images: use freqgan sample")
         if wanted is not None and wanted not in self.directions:
             raise UserError(f"direction={wanted}: this model translates {' and '.join(self.directions)}")
         return wanted or self.directions[0]
